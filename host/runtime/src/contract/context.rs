@@ -1,0 +1,73 @@
+/// Milliseconds since 1970-01-01T00:00:00Z, without leap seconds.
+pub type Instant = u64;
+
+/// Milliseconds.
+pub type Duration = u64;
+
+/// A name and a value that this version of the contract has no field for. Names at most 64 octets, values at most
+/// 256, at most 16 in a list. Sorted by name, no name twice. Nothing may fail because a fact is missing.
+pub type Fact = (String, String);
+
+/// A kind of factor, such as `totp`, `hotp`, `sms`, `voice`, `push`, `webauthn`, `email`, `recovery-code`,
+/// `app-password`, `temporary-pass`. Kinds outside this project carry their owner: `acme.palm`. At most 32 octets.
+pub type Method = String;
+
+/// Why something was decided: one of the published list (docs/reasons.md), such as `incorrect-code`. At most 64 octets.
+pub type Reason = String;
+
+/// A key that the host derived for one tenant and one account from its key ring.
+#[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
+#[component(record)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Key {
+    /// Which generation of the key ring it came from. Written beside every hash made with it.
+    pub id: u32,
+    /// 32 bytes. Secret.
+    #[serde(with = "super::bytes")]
+    pub secret: Vec<u8>,
+}
+
+/// What the host counted, over the policy's window, for a key that the policy names.
+#[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
+#[component(record)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Observation {
+    /// What is counted: `source` (address prefix), `user` (name digest), `number` (telephone number digest), `country`.
+    pub kind: String,
+    /// How many events fell into the window, before this one.
+    pub count: u32,
+    /// The length of that window.
+    pub window: Duration,
+}
+
+/// Everything a decision may depend on besides the account and the event. The component has no clock, no randomness
+/// and no store of its own.
+#[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
+#[component(record)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Context {
+    /// The host's wall clock. May step back; no decision grows more lenient when it does.
+    pub now: Instant,
+    /// 32 bytes from a cryptographic generator, used for this call only (a retry after a lost race takes fresh ones).
+    /// A seed: the component expands it by HKDF with a label for each use. All zero is a fault.
+    #[serde(with = "super::bytes")]
+    pub entropy: Vec<u8>,
+    /// What `compile-policy` returned. At most 16 KiB.
+    #[serde(with = "super::bytes")]
+    pub policy: Vec<u8>,
+    /// Whose users these are. 1 to 64 octets.
+    pub tenant: String,
+    /// Current generation first, then older ones that records may still refer to. 1 to 8 keys.
+    #[serde(default)]
+    pub keys: Vec<Key>,
+    /// Counts for the keys that the compiled policy asked for. A missing one counts as zero. At most 8.
+    #[serde(default)]
+    pub observed: Vec<Observation>,
+    /// The record version to write: lower than the newest that the component knows while a fleet still has hosts that
+    /// cannot read the newest. Zero means the newest.
+    #[component(name = "write-version")]
+    pub write_version: u32,
+    /// Anything else the host knows.
+    #[serde(default)]
+    pub facts: Vec<Fact>,
+}
