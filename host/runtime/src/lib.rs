@@ -1,1 +1,4 @@
-//! x
+//! Embeds the Cofactor component.
+
+pub mod contract;
+pub mod store;

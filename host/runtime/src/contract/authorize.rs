@@ -1,3 +1,10 @@
+//! The every-request question: is this session enough?
+
+use serde::{Deserialize, Serialize};
+use wasmtime::component::{ComponentType, Lift, Lower};
+
+use super::{Claims, Denial, Duration, Instant, Reason};
+
 /// A request within a session.
 #[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
 #[component(record)]

@@ -1,3 +1,8 @@
+//! What the host supplies with every call.
+
+use serde::{Deserialize, Serialize};
+use wasmtime::component::{ComponentType, Lift, Lower};
+
 /// Milliseconds since 1970-01-01T00:00:00Z, without leap seconds.
 pub type Instant = u64;
 
@@ -16,7 +21,7 @@ pub type Method = String;
 pub type Reason = String;
 
 /// A key that the host derived for one tenant and one account from its key ring.
-#[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
 #[component(record)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Key {
@@ -42,7 +47,7 @@ pub struct Observation {
 
 /// Everything a decision may depend on besides the account and the event. The component has no clock, no randomness
 /// and no store of its own.
-#[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
 #[component(record)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Context {
@@ -67,6 +72,12 @@ pub struct Context {
     /// cannot read the newest. Zero means the newest.
     #[component(name = "write-version")]
     pub write_version: u32,
+    /// The store may have been rolled back to a state of before this instant, so one-time codes from before it are
+    /// refused: TOTP steps that began before it, and HOTP until its counter was set right by two codes after it. Zero
+    /// in ordinary life.
+    #[component(name = "refuse-before")]
+    #[serde(default)]
+    pub refuse_before: Instant,
     /// Anything else the host knows.
     #[serde(default)]
     pub facts: Vec<Fact>,

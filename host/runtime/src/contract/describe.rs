@@ -1,3 +1,10 @@
+//! Policy, description, view and fault.
+
+use serde::{Deserialize, Serialize};
+use wasmtime::component::{ComponentType, Lift, Lower};
+
+use super::{CredentialId, Duration, Fact, Instant, Method, Observation};
+
 /// A policy that was understood.
 #[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
 #[component(record)]

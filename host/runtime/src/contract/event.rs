@@ -1,3 +1,10 @@
+//! Events: something that happened to one account.
+
+use serde::{Deserialize, Serialize};
+use wasmtime::component::{ComponentType, Lift, Lower};
+
+use super::{Claims, CredentialId, Duration, EffectId, Instant, Method, Surface};
+
 /// Something that happened to one account.
 #[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
 #[component(record)]
@@ -39,8 +46,6 @@ pub struct Origin {
     /// BCP 47 language tag of what the user reads. At most 35 octets; empty for the tenant's default.
     pub language: String,
 }
-
-FLAGS
 
 /// What the event is. A component answers an action that it does not implement with [`Fault::Unsupported`].
 #[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
@@ -95,7 +100,7 @@ pub enum Action {
 pub type ChallengeId = String;
 
 /// A sign-in that the first factor has already accepted.
-#[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
 #[component(record)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct SignIn {
@@ -165,7 +170,7 @@ pub struct Answer {
 }
 
 /// What a user gives back.
-#[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
 #[component(variant)]
 #[serde(rename_all = "kebab-case")]
 pub enum Proof {
@@ -217,7 +222,7 @@ pub struct PhoneAnswer {
 }
 
 /// What a user did on another device.
-#[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
 #[component(variant)]
 #[serde(rename_all = "kebab-case")]
 pub enum PhoneDecision {
@@ -325,7 +330,7 @@ pub struct Administration {
 }
 
 /// An administrator's change.
-#[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
 #[component(variant)]
 #[serde(rename_all = "kebab-case")]
 pub enum AdministrationChange {

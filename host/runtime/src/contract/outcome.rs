@@ -1,3 +1,10 @@
+//! Outcomes: what becomes of a sign-in.
+
+use serde::{Deserialize, Serialize};
+use wasmtime::component::{ComponentType, Lift, Lower};
+
+use super::{ChallengeId, Fact, Instant, Method, Reason};
+
 /// Names a credential within its account: 16 octets of lower-case hexadecimal.
 pub type CredentialId = String;
 
@@ -162,7 +169,7 @@ pub struct Enrolment {
 }
 
 /// What an authenticator needs. Shown once. Secret.
-#[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
 #[component(record)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Provisioning {

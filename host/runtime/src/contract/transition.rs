@@ -1,5 +1,12 @@
+//! What else a step returns: what to store, send, count and put on record.
+
+use serde::{Deserialize, Serialize};
+use wasmtime::component::{ComponentType, Lift, Lower};
+
+use super::{CredentialId, Fact, Instant, Method, Outcome, Prompt, Reason, Voucher};
+
 /// What to do with the account's record.
-#[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
 #[component(variant)]
 #[serde(rename_all = "kebab-case")]
 pub enum Change {
@@ -65,7 +72,7 @@ pub enum EffectKind {
 }
 
 /// A message to one address.
-#[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
 #[component(record)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Message {
