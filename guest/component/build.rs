@@ -14,9 +14,18 @@ const TARGET: &str = "wasm32-unknown-unknown";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    let guest = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("..").canonicalize()?;
+    let guest = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?)
+        .join("..")
+        .canonicalize()?;
     let root = guest.join("..").canonicalize()?;
-    for input in ["guest/src", "guest/Cargo.toml", "wit", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml"] {
+    for input in [
+        "guest/src",
+        "guest/Cargo.toml",
+        "wit",
+        "Cargo.toml",
+        "Cargo.lock",
+        "rust-toolchain.toml",
+    ] {
         println!("cargo:rerun-if-changed={}", root.join(input).display());
     }
     println!("cargo:rerun-if-changed=build.rs");
@@ -26,16 +35,39 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut cargo = toolchain.cargo(&root);
     cargo
         .current_dir(&root)
-        .args(["rustc", "--package", "cofactor-guest", "--lib", "--crate-type", "cdylib"])
-        .args(["--profile", "component", "--target", TARGET, "--locked", "--target-dir"])
+        .args([
+            "rustc",
+            "--package",
+            "cofactor-guest",
+            "--lib",
+            "--crate-type",
+            "cdylib",
+        ])
+        .args([
+            "--profile",
+            "component",
+            "--target",
+            TARGET,
+            "--locked",
+            "--target-dir",
+        ])
         .arg(&target_dir);
-    let status = cargo.status().map_err(|error| format!("cannot start {:?}: {error}", cargo.get_program()))?;
+    let status = cargo
+        .status()
+        .map_err(|error| format!("cannot start {:?}: {error}", cargo.get_program()))?;
     if !status.success() {
         return Err("the component was not built: cargo's message is above".into());
     }
 
-    let module = fs::read(target_dir.join(TARGET).join("component/cofactor_guest.wasm"))?;
-    let component = wit_component::ComponentEncoder::default().validate(true).module(&module)?.encode()?;
+    let module = fs::read(
+        target_dir
+            .join(TARGET)
+            .join("component/cofactor_guest.wasm"),
+    )?;
+    let component = wit_component::ComponentEncoder::default()
+        .validate(true)
+        .module(&module)?
+        .encode()?;
     fs::write(out.join("cofactor.wasm"), component)?;
     Ok(())
 }
@@ -45,7 +77,11 @@ enum Toolchain {
     /// The one that runs this script, with the target's library installed.
     Same { cargo: PathBuf, rustc: PathBuf },
     /// Debian's, with the library's source: for machines that cannot reach rustup's server.
-    Debian { cargo: PathBuf, rustc: PathBuf, linker: PathBuf },
+    Debian {
+        cargo: PathBuf,
+        rustc: PathBuf,
+        linker: PathBuf,
+    },
 }
 
 impl Toolchain {
@@ -53,15 +89,26 @@ impl Toolchain {
         let same = sysroot(Path::new(&env::var("RUSTC")?))?;
         if same.join("lib/rustlib").join(TARGET).join("lib").is_dir() {
             let rustc = same.join("bin/rustc");
-            return Ok(Self::Same { cargo: PathBuf::from(env::var("CARGO")?), rustc });
+            return Ok(Self::Same {
+                cargo: PathBuf::from(env::var("CARGO")?),
+                rustc,
+            });
         }
-        let (cargo, rustc, linker) =
-            (PathBuf::from("/usr/bin/cargo"), PathBuf::from("/usr/bin/rustc"), PathBuf::from("/usr/bin/wasm-ld"));
+        let (cargo, rustc, linker) = (
+            PathBuf::from("/usr/bin/cargo"),
+            PathBuf::from("/usr/bin/rustc"),
+            PathBuf::from("/usr/bin/wasm-ld"),
+        );
         let complete = cargo.is_file()
             && linker.is_file()
-            && sysroot(&rustc).is_ok_and(|root| root.join("lib/rustlib/src/rust/library/std").is_dir());
+            && sysroot(&rustc)
+                .is_ok_and(|root| root.join("lib/rustlib/src/rust/library/std").is_dir());
         if complete {
-            return Ok(Self::Debian { cargo, rustc, linker });
+            return Ok(Self::Debian {
+                cargo,
+                rustc,
+                linker,
+            });
         }
         Err(format!(
             "no compiler here builds for {TARGET}. Either `rustup target add {TARGET}`, or, on Debian where rustup's \
@@ -80,14 +127,26 @@ impl Toolchain {
             let text = name.to_string_lossy();
             let inherited = ["CARGO", "RUSTC", "RUSTDOC", "RUSTFLAGS", "RUSTUP_TOOLCHAIN"];
             // Where packages come from stays the user's choice.
-            let kept = ["CARGO_HOME", "CARGO_NET_", "CARGO_HTTP_", "CARGO_REGISTR", "CARGO_SOURCE_"];
-            if inherited.iter().any(|prefix| text.starts_with(prefix)) && !kept.iter().any(|prefix| text.starts_with(prefix)) {
+            let kept = [
+                "CARGO_HOME",
+                "CARGO_NET_",
+                "CARGO_HTTP_",
+                "CARGO_REGISTR",
+                "CARGO_SOURCE_",
+            ];
+            if inherited.iter().any(|prefix| text.starts_with(prefix))
+                && !kept.iter().any(|prefix| text.starts_with(prefix))
+            {
                 cargo.env_remove(&name);
             }
         }
-        cargo.env("RUSTC", rustc).env("CARGO_ENCODED_RUSTFLAGS", flags(root, rustc).join("\u{1f}"));
+        cargo
+            .env("RUSTC", rustc)
+            .env("CARGO_ENCODED_RUSTFLAGS", flags(root, rustc).join("\u{1f}"));
         if let Self::Debian { linker, .. } = self {
-            cargo.env("RUSTC_BOOTSTRAP", "1").env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
+            cargo
+                .env("RUSTC_BOOTSTRAP", "1")
+                .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
             cargo.arg("-Zbuild-std=std,panic_abort");
         }
         cargo
@@ -103,12 +162,22 @@ fn flags(root: &Path, rustc: &Path) -> Vec<String> {
         "-Clink-arg=--strip-all".to_owned(),
         format!("--remap-path-prefix={}=/cofactor", root.display()),
     ];
-    let home = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| env::home_dir().map(|home| home.join(".cargo")));
+    let home = env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| env::home_dir().map(|home| home.join(".cargo")));
     if let Some(home) = home {
         flags.push(format!("--remap-path-prefix={}=/cargo", home.display()));
         // A registry's folder is named after its address, which differs behind a mirror. The last match counts.
-        let registries = fs::read_dir(home.join("registry/src")).into_iter().flatten().flatten();
-        flags.extend(registries.map(|folder| format!("--remap-path-prefix={}=/cargo/registry", folder.path().display())));
+        let registries = fs::read_dir(home.join("registry/src"))
+            .into_iter()
+            .flatten()
+            .flatten();
+        flags.extend(registries.map(|folder| {
+            format!(
+                "--remap-path-prefix={}=/cargo/registry",
+                folder.path().display()
+            )
+        }));
     }
     if let Ok(root) = sysroot(rustc) {
         flags.push(format!("--remap-path-prefix={}=/rust", root.display()));

@@ -21,4 +21,5 @@ unsafe extern "C" {
 /// touches the span, since the linker places stack and data below it.
 #[global_allocator]
 static ARENA: Talck<AssumeUnlockable, ClaimOnOom> =
-    Talc::new(unsafe { ClaimOnOom::new(Span::new(&raw mut __heap_base, &raw mut __heap_end)) }).lock();
+    Talc::new(unsafe { ClaimOnOom::new(Span::new(&raw mut __heap_base, &raw mut __heap_end)) })
+        .lock();

@@ -1,7 +1,14 @@
 //! The contract's types, made from `wit/` by wit-bindgen. Nothing here is written by hand.
 //!
 //! Their `Debug` prints codes and secrets: nothing in this crate formats them.
-#![allow(missing_docs, unsafe_code, unreachable_pub, clippy::all, clippy::indexing_slicing, clippy::unwrap_used)]
+#![allow(
+    missing_docs,
+    unsafe_code,
+    unreachable_pub,
+    clippy::all,
+    clippy::indexing_slicing,
+    clippy::unwrap_used
+)]
 
 wit_bindgen::generate!({
     path: "../wit",
@@ -11,5 +18,5 @@ wit_bindgen::generate!({
     pub_export_macro: true,
 });
 
-pub use cofactor::mfa::types::*;
+pub use exports::cofactor::mfa::types::*;
 pub use exports::cofactor::mfa::verifier::Guest as Verifier;

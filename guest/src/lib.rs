@@ -7,7 +7,8 @@ pub mod contract;
 pub mod policy;
 
 use contract::{
-    AccountView, Claims, CompiledPolicy, Context, Description, Event, Fault, PolicyError, Request, Transition, Verdict,
+    AccountView, Claims, CompiledPolicy, Context, Description, Event, Fault, PolicyError, Request,
+    Transition, Verdict,
 };
 
 struct Component;
