@@ -11,7 +11,7 @@
 //!
 //! It is read at every step, so nothing is copied and an application is looked up in place.
 
-use super::keys::{KEYS, Key, LEVELS, MAX_AGE};
+use super::keys::{AGES, KEYS, Key, LEVELS};
 use super::{Application, Applications, Enrolment, Policy};
 
 /// Why bytes are no compiled policy of this build. Never the user's doing.
@@ -147,7 +147,7 @@ fn check_entries(entries: &[u8], count: usize) -> Result<(), CompiledPolicyError
                 "application.required-level",
             ));
         }
-        if application.max_age.is_some_and(|age| age > MAX_AGE) {
+        if application.max_age.is_some_and(|age| !AGES.contains(&age)) {
             return Err(CompiledPolicyError::OutOfRange("application.max-age"));
         }
         seen += 1;

@@ -27,6 +27,8 @@ pub(crate) enum Kind {
     Choice(&'static [&'static str]),
     /// A list of these words, at least one.
     Set(&'static [&'static str]),
+    /// How old a verification may be, in milliseconds; left out, it may have any age, which is zero in the compiled form.
+    Age,
 }
 
 impl Kind {
@@ -37,6 +39,7 @@ impl Kind {
             Self::Duration(range) => range.contains(&u64::from(value)),
             Self::Choice(words) => usize::try_from(value).is_ok_and(|at| at < words.len()),
             Self::Set(words) => value != 0 && u64::from(value) < 1 << words.len(),
+            Self::Age => value == 0 || AGES.contains(&value.into()),
         }
     }
 }
@@ -274,8 +277,7 @@ pub(crate) static KEYS: [Key; 38] = [
     },
     Key {
         path: "application-default.max-age",
-        // Zero, which no document can say, is the compiled form of no bound.
-        kind: Kind::Duration(0..=MAX_AGE),
+        kind: Kind::Age,
         get: |p| p.applications.default.max_age.unwrap_or(0) as u32,
         set: |p, v| p.applications.default.max_age = (v != 0).then_some(v.into()),
     },
@@ -283,10 +285,26 @@ pub(crate) static KEYS: [Key; 38] = [
 
 /// What an application may ask for: 1 is the first factor alone, 2 a second factor, 3 a phishing-resistant one.
 pub(crate) const LEVELS: RangeInclusive<u32> = 1..=3;
-/// The longest `max-age`; the shortest is [`MIN_AGE`].
-pub(crate) const MAX_AGE: u64 = 30 * DAY;
-/// The shortest `max-age`: a person has to get from one page to the next.
-pub(crate) const MIN_AGE: u64 = 30 * SECOND;
+/// How old a verification may be. The least is what a person needs to get from one page to the next.
+pub(crate) const AGES: RangeInclusive<u64> = 30 * SECOND..=30 * DAY;
+/// Names of the tables, in the order of docs/policy.md. `[[application]]` is not among them: it is a list.
+pub(crate) const TABLES: [&str; 10] = [
+    "accounts",
+    "totp",
+    "hotp",
+    "throttle",
+    "challenge",
+    "enrolment",
+    "session",
+    "management",
+    "sources",
+    "application-default",
+];
+
+/// The key of this path.
+pub(crate) fn find(path: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.path == path)
+}
 
 fn algorithm(at: u32) -> Algorithm {
     match at {

@@ -1,11 +1,21 @@
 //! The policy: what an operator may decide, its defaults, and its two forms.
 //!
-//! [`compile`](document::compile) turns the operator's document into bytes, once; [`decode`](compiled::decode) reads those
-//! bytes at every step, without an allocation. [`keys`] is the one table that both are made from: a new switch is a field
+//! [`compile`] turns the operator's document into bytes, once; [`decode`](compiled::decode) reads those
+//! bytes at every step, without an allocation. `keys` is the one table that both are made from: a new switch is a field
 //! here, a row there, and a line in docs/policy.md.
 
 pub mod compiled;
+mod document;
+mod duration;
 pub(crate) mod keys;
+pub mod presets;
+mod report;
+mod settle;
+mod statement;
+mod values;
+
+pub use document::{Compiled, HostPolicy, Observed, compile};
+pub use report::PolicyError;
 
 /// Everything that a decision takes from the operator.
 ///
@@ -371,6 +381,9 @@ impl Algorithm {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
 
 pub(crate) const SECOND: u64 = 1000;
 pub(crate) const MINUTE: u64 = 60 * SECOND;

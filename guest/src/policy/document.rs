@@ -1,0 +1,456 @@
+//! From the operator's document to the compiled policy.
+//!
+//! The document is read once, statement by statement. What it says is kept as one number for each key; the preset and the rules
+//! between keys are applied when all of it was read, so that their order does not matter.
+
+use super::compiled::MAX_APPLICATIONS;
+use super::keys::{KEYS, Kind, LEVELS, TABLES};
+use super::presets::Preset;
+use super::report::{Place, PolicyError, Report, decimal, listed, nearest, quoted};
+use super::statement::{Form, Statement, Statements, Value};
+use super::values::{self, Refusal};
+
+/// A policy that was understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compiled {
+    /// What the host hands back at every step; at most 16 KiB.
+    pub bytes: Vec<u8>,
+    /// What the host itself needs to know.
+    pub host: HostPolicy,
+    /// What is legal but unwise, in the order of the document.
+    pub warnings: Vec<PolicyError>,
+}
+
+/// The part of a policy that the host acts on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostPolicy {
+    /// Applications whose fail mode is OPEN.
+    pub fail_open: Vec<String>,
+    /// What to count.
+    pub observe: Vec<Observed>,
+    /// How long a session may live at most, in milliseconds.
+    pub session_lifetime: u64,
+    /// How many shadow records to keep.
+    pub shadows: u32,
+}
+
+/// Something to count over a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Observed {
+    /// `source` for failures, `source-begin` for begun sign-ins; both for each address prefix.
+    pub kind: &'static str,
+    /// Milliseconds.
+    pub window: u64,
+}
+
+/// Longest document, in octets.
+pub(crate) const MAX_DOCUMENT: usize = 64 * 1024;
+
+/// Checks a policy document and compiles it. The errors are complete, up to 64 of them, in the order of the document.
+pub fn compile(document: &str) -> Result<Compiled, Vec<PolicyError>> {
+    let mut reader = Reader::new();
+    if document.len() > MAX_DOCUMENT {
+        let help = "at most 65536 octets".into();
+        reader
+            .report
+            .error(Place::START, "", "the document is too long".into(), help);
+        return Err(reader.report.errors);
+    }
+    for statement in Statements::new(document) {
+        match statement {
+            Ok(statement) => reader.statement(statement),
+            Err(malformed) => {
+                let field = reader.table().to_owned();
+                reader
+                    .report
+                    .error(malformed.place, &field, malformed.problem, malformed.help);
+                if malformed.header {
+                    reader.section = Section::Refused;
+                }
+            }
+        }
+        if reader.report.is_full() {
+            return Err(reader.report.errors);
+        }
+    }
+    reader.finish()
+}
+
+/// What was read so far.
+pub(super) struct Reader {
+    pub(super) report: Report,
+    section: Section,
+    /// Where each table of [`TABLES`] began.
+    tables: [Option<Place>; TABLES.len()],
+    pub(super) preset: Given<&'static Preset>,
+    /// What was written for each of [`KEYS`].
+    pub(super) given: [Given; KEYS.len()],
+    pub(super) issuer: Given<String>,
+    pub(super) applications: Vec<Named>,
+    too_many_applications: bool,
+}
+
+/// What was written for one key.
+#[derive(Clone, Copy)]
+pub(super) struct Given<T = u32> {
+    /// Where, if it was written.
+    pub(super) place: Option<Place>,
+    /// The value, if it was legal.
+    pub(super) value: Option<T>,
+}
+
+impl<T> Given<T> {
+    pub(super) const NOTHING: Self = Self {
+        place: None,
+        value: None,
+    };
+}
+
+/// One `[[application]]`.
+pub(super) struct Named {
+    pub(super) place: Place,
+    pub(super) name: Given<String>,
+    pub(super) fail_open: Given<bool>,
+    pub(super) required_level: Given,
+    pub(super) max_age: Given,
+}
+
+/// Which table the next key belongs to.
+#[derive(Clone, Copy)]
+enum Section {
+    Root,
+    Table(&'static str),
+    Application,
+    /// A table that was refused: what it holds costs no further errors.
+    Refused,
+}
+
+const ISSUER: &str = "enrolment.issuer";
+const APPLICATION_KEYS: [&str; 4] = ["name", "fail-mode", "required-level", "max-age"];
+
+impl Reader {
+    fn new() -> Self {
+        Self {
+            report: Report::default(),
+            section: Section::Root,
+            tables: [None; TABLES.len()],
+            preset: Given::NOTHING,
+            given: [Given::NOTHING; KEYS.len()],
+            issuer: Given::NOTHING,
+            applications: Vec::new(),
+            too_many_applications: false,
+        }
+    }
+
+    fn statement(&mut self, statement: Statement<'_>) {
+        let place = statement.place;
+        match (statement.form, statement.path.as_slice()) {
+            (Form::Table, [name]) => self.table_header(name, place),
+            (Form::ListTable, [name]) => self.list_header(name, place),
+            (Form::Table | Form::ListTable, path) => {
+                self.section = Section::Refused;
+                let name = path.join(".");
+                self.unknown_table(&name, place);
+            }
+            (Form::KeyValue(value, at), path) => match (self.section, path) {
+                (Section::Refused, _) => {}
+                (Section::Root, [name]) if name == "preset" => self.preset(&value, place, at),
+                (Section::Root, [name]) => self.unknown_root(name, place),
+                (Section::Root, [table, name]) => match known_table(table) {
+                    Some((index, table)) => {
+                        // As in TOML: a table that is written by dotted names has no header besides.
+                        self.set_table(index, place);
+                        self.key(table, name, &value, place, at);
+                    }
+                    None => self.unknown_table(table, place),
+                },
+                (Section::Table(table), [name]) => self.key(table, name, &value, place, at),
+                (Section::Application, [name]) => self.application_key(name, &value, place, at),
+                (Section::Root | Section::Table(_) | Section::Application, path) => {
+                    let name = path.join(".");
+                    self.unknown_key(&name, place);
+                }
+            },
+        }
+    }
+
+    fn set_table(&mut self, index: usize, place: Place) {
+        if let Some(slot) = self.tables.get_mut(index) {
+            slot.get_or_insert(place);
+        }
+    }
+
+    fn table_header(&mut self, name: &str, place: Place) {
+        self.section = Section::Refused;
+        let Some((index, table)) = known_table(name) else {
+            if name == "application" {
+                let help = "[[application]], with two brackets: there may be several".into();
+                self.report
+                    .error(place, name, "applications are a list".into(), help);
+            } else {
+                self.unknown_table(name, place);
+            }
+            return;
+        };
+        if let Some(first) = self.tables.get(index).copied().flatten() {
+            return duplicate(&mut self.report, table, first, place);
+        }
+        self.set_table(index, place);
+        self.section = Section::Table(table);
+    }
+
+    fn list_header(&mut self, name: &str, place: Place) {
+        self.section = Section::Refused;
+        if name != "application" {
+            match known_table(name) {
+                Some((_, table)) => {
+                    let help = ["[", table, "], with one bracket"].concat();
+                    self.report
+                        .error(place, table, "this table is no list".into(), help);
+                }
+                None => self.unknown_table(name, place),
+            }
+            return;
+        }
+        if self.applications.len() >= MAX_APPLICATIONS {
+            if !self.too_many_applications {
+                self.too_many_applications = true;
+                let help = "at most 64; the others have what [application-default] says".into();
+                self.report
+                    .error(place, name, "too many applications".into(), help);
+            }
+            return;
+        }
+        self.section = Section::Application;
+        self.applications.push(Named {
+            place,
+            name: Given::NOTHING,
+            fail_open: Given::NOTHING,
+            required_level: Given::NOTHING,
+            max_age: Given::NOTHING,
+        });
+    }
+
+    fn preset(&mut self, value: &Value<'_>, place: Place, at: Place) {
+        let spot = Spot {
+            field: "preset",
+            place,
+            at,
+        };
+        fill(
+            &mut self.report,
+            &mut self.preset,
+            &spot,
+            values::preset(value),
+        );
+    }
+
+    fn key(&mut self, table: &'static str, name: &str, value: &Value<'_>, place: Place, at: Place) {
+        let path = [table, ".", name].concat();
+        let spot = Spot {
+            field: &path,
+            place,
+            at,
+        };
+        if path == ISSUER {
+            return fill(
+                &mut self.report,
+                &mut self.issuer,
+                &spot,
+                values::issuer(value),
+            );
+        }
+        if table == "application-default" && name == "fail-mode" {
+            let help =
+                "write fail-mode into the [[application]] table of each application that needs it"
+                    .into();
+            let problem = "a fail mode is chosen for one application, never for all".into();
+            return self.report.error(place, &path, problem, help);
+        }
+        match self
+            .given
+            .iter_mut()
+            .zip(&KEYS)
+            .find(|(_, key)| key.path == path)
+        {
+            Some((given, key)) => fill(
+                &mut self.report,
+                given,
+                &spot,
+                values::number(&key.kind, value),
+            ),
+            None => self.unknown_key(name, place),
+        }
+    }
+
+    fn application_key(&mut self, name: &str, value: &Value<'_>, place: Place, at: Place) {
+        let Some((application, earlier)) = self.applications.split_last_mut() else {
+            return;
+        };
+        let field = ["application.", name].concat();
+        let spot = Spot {
+            field: &field,
+            place,
+            at,
+        };
+        let report = &mut self.report;
+        match name {
+            "name" => {
+                let taken = |name: &str| {
+                    earlier
+                        .iter()
+                        .any(|one| one.name.value.as_deref() == Some(name))
+                };
+                fill(
+                    report,
+                    &mut application.name,
+                    &spot,
+                    values::application_name(value, taken),
+                );
+            }
+            "fail-mode" => fill(
+                report,
+                &mut application.fail_open,
+                &spot,
+                values::fail_open(value),
+            ),
+            "required-level" => {
+                fill(
+                    report,
+                    &mut application.required_level,
+                    &spot,
+                    values::number(&Kind::Count(LEVELS), value),
+                );
+            }
+            "max-age" => fill(
+                report,
+                &mut application.max_age,
+                &spot,
+                values::number(&Kind::Age, value),
+            ),
+            _ => self.unknown_key(name, place),
+        }
+    }
+
+    /// The table that is being read, for errors that have no key.
+    fn table(&self) -> &'static str {
+        match self.section {
+            Section::Table(table) => table,
+            Section::Application => "application",
+            Section::Root | Section::Refused => "",
+        }
+    }
+
+    fn unknown_table(&mut self, name: &str, place: Place) {
+        let known = TABLES.into_iter().chain(["application"]);
+        let help = match nearest(name, known.clone()) {
+            Some(near) => ["did you mean ", &quoted(near), "?"].concat(),
+            None => ["the tables are ", &listed(known)].concat(),
+        };
+        self.report.error(
+            place,
+            &plain(name),
+            ["there is no table ", &quoted(name)].concat(),
+            help,
+        );
+    }
+
+    /// A key before the first table.
+    fn unknown_root(&mut self, name: &str, place: Place) {
+        let help = if nearest(name, ["preset"]).is_some() {
+            "did you mean `preset`?".into()
+        } else if let Some((_, table)) = known_table(name) {
+            ["`", table, "` is a table: [", table, "]"].concat()
+        } else if let Some(table) = table_of(name) {
+            ["did you mean `", name, "` in [", table, "]?"].concat()
+        } else {
+            "before the first table there is only `preset`".into()
+        };
+        self.report.error(
+            place,
+            &plain(name),
+            ["there is no key ", &quoted(name)].concat(),
+            help,
+        );
+    }
+
+    fn unknown_key(&mut self, name: &str, place: Place) {
+        let table = self.table();
+        let known: Vec<&str> = match self.section {
+            Section::Application => APPLICATION_KEYS.to_vec(),
+            _ => names_of(table).collect(),
+        };
+        let help = match (nearest(name, known.iter().copied()), table_of(name)) {
+            (Some(near), _) => ["did you mean ", &quoted(near), "?"].concat(),
+            (None, Some(table)) => ["there is one of that name in [", table, "]"].concat(),
+            (None, None) => ["its keys are ", &listed(known)].concat(),
+        };
+        let field = [table, if table.is_empty() { "" } else { "." }, &plain(name)].concat();
+        self.report.error(
+            place,
+            &field,
+            ["there is no key ", &quoted(name)].concat(),
+            help,
+        );
+    }
+}
+
+/// A key that was met: its name, where it stands, and where its value does.
+struct Spot<'a> {
+    field: &'a str,
+    place: Place,
+    at: Place,
+}
+
+/// Keeps what was written for a key, which may be written once.
+fn fill<T>(report: &mut Report, given: &mut Given<T>, spot: &Spot<'_>, read: Result<T, Refusal>) {
+    if let Some(first) = given.place {
+        return duplicate(report, spot.field, first, spot.place);
+    }
+    given.place = Some(spot.at);
+    match read {
+        Ok(value) => given.value = Some(value),
+        Err(Refusal { problem, help }) => report.error(spot.at, spot.field, problem, help),
+    }
+}
+
+fn duplicate(report: &mut Report, field: &str, first: Place, place: Place) {
+    let problem = ["written before, in line ", &decimal(first.line.into())].concat();
+    report.error(place, field, problem, "keep one of the two".into());
+}
+
+fn known_table(name: &str) -> Option<(usize, &'static str)> {
+    TABLES
+        .into_iter()
+        .enumerate()
+        .find(|(_, table)| *table == name)
+}
+
+/// The keys of a table, by their names in it.
+fn names_of(table: &str) -> impl Iterator<Item = &'static str> {
+    let issuer = (table == "enrolment").then_some("issuer");
+    KEYS.iter()
+        .filter_map(move |key| {
+            key.path
+                .split_once('.')
+                .filter(|(owner, _)| *owner == table)
+        })
+        .map(|(_, name)| name)
+        .chain(issuer)
+}
+
+/// The table that has a key of this name.
+fn table_of(name: &str) -> Option<&'static str> {
+    if name == "issuer" {
+        return Some("enrolment");
+    }
+    KEYS.iter()
+        .filter_map(|key| key.path.split_once('.'))
+        .find(|(_, known)| *known == name)
+        .map(|(table, _)| table)
+}
+
+/// A name of the document as part of a field path: short, and without the marks of a quotation.
+fn plain(name: &str) -> String {
+    quoted(name).trim_matches('`').to_owned()
+}

@@ -1,0 +1,202 @@
+//! What follows from a document that was read: rules between keys, warnings, and the compiled policy.
+
+use super::compiled::{self, MAX_BYTES};
+use super::document::{Compiled, Given, HostPolicy, Observed, Reader};
+use super::keys::{self, KEYS};
+use super::presets::{ADVICE, Advice, Equal, FAIL_OPEN, LEVEL_1, LEVEL_3, RULES, Rule};
+use super::report::PolicyError;
+use super::values;
+use super::{Application, Policy};
+
+impl Reader {
+    /// Settles everything that could not be judged key by key.
+    pub(super) fn finish(mut self) -> Result<Compiled, Vec<PolicyError>> {
+        for application in &self.applications {
+            if application.name.place.is_none() {
+                let help = "name = \"…\", as the gateway names the application".into();
+                self.report.error(
+                    application.place,
+                    "application.name",
+                    "the application has no name".into(),
+                    help,
+                );
+            }
+        }
+        let mut policy = self.settle();
+        for rule in &RULES {
+            self.judge(&policy, rule);
+        }
+        if !self.report.errors.is_empty() {
+            self.report.sort();
+            return Err(self.report.errors);
+        }
+        self.advise();
+        self.report.sort();
+
+        let mut entries = Vec::new();
+        let mut fail_open = Vec::new();
+        for named in self.applications {
+            let Some(name) = named.name.value else {
+                continue;
+            };
+            let default = policy.applications.default;
+            let application = Application {
+                fail_open: named.fail_open.value == Some(true),
+                required_level: named
+                    .required_level
+                    .value
+                    .map_or(default.required_level, |level| level as u8),
+                max_age: named.max_age.value.map(u64::from).or(default.max_age),
+            };
+            compiled::put_application(&mut entries, &name, application);
+            if application.fail_open {
+                fail_open.push(name);
+            }
+        }
+        policy.applications.entries = &entries;
+        if let Some(issuer) = self.issuer.value.as_deref() {
+            policy.enrolment.issuer = issuer;
+        }
+        let bytes = compiled::encode(&policy);
+        debug_assert!(bytes.len() <= MAX_BYTES);
+        let observe = [
+            ("source", policy.sources.failures),
+            ("source-begin", policy.sources.begins),
+        ]
+        .into_iter()
+        .filter(|(_, limit)| *limit != 0)
+        .map(|(kind, _)| Observed {
+            kind,
+            window: policy.sources.window,
+        })
+        .collect();
+        let host = HostPolicy {
+            fail_open,
+            observe,
+            session_lifetime: policy.session.lifetime,
+            shadows: policy.accounts.shadows,
+        };
+        Ok(Compiled {
+            bytes,
+            host,
+            warnings: self.report.warnings,
+        })
+    }
+
+    /// The defaults, the preset over them, and over both what was written.
+    fn settle<'p>(&self) -> Policy<'p> {
+        let mut policy = Policy::default();
+        if let Some(preset) = self.preset.value {
+            for (path, value) in preset.values {
+                if let Some(key) = KEYS.iter().find(|key| key.path == *path) {
+                    (key.set)(&mut policy, *value);
+                }
+            }
+        }
+        for (key, given) in KEYS.iter().zip(&self.given) {
+            if let Some(value) = given.value {
+                (key.set)(&mut policy, value);
+            }
+        }
+        // Two bounds follow what was written, unless they were written themselves.
+        if self.given("totp.drift-cap").place.is_none() {
+            policy.totp.drift_cap = policy.totp.reach();
+        }
+        if self.given("session.idle").place.is_none() {
+            policy.session.idle = policy.session.idle.min(policy.session.lifetime);
+        }
+        policy
+    }
+
+    fn given(&self, path: &str) -> Given {
+        self.given
+            .iter()
+            .zip(&KEYS)
+            .find(|(_, key)| key.path == path)
+            .map_or(Given::NOTHING, |(given, _)| *given)
+    }
+
+    /// Judges one rule, unless one of its keys could not be read; the key that was written last is blamed.
+    fn judge(&mut self, policy: &Policy<'_>, rule: &Rule) {
+        let (lower, upper) = (self.given(rule.lower), self.given(rule.upper));
+        let unread = |given: Given| given.place.is_some() && given.value.is_none();
+        let (Some(low), Some(high)) = (keys::find(rule.lower), keys::find(rule.upper)) else {
+            return;
+        };
+        let (small, large) = ((low.get)(policy), (high.get)(policy));
+        let holds = small < large || (small == large && rule.equal == Equal::Allowed);
+        if holds || unread(lower) || unread(upper) {
+            return;
+        }
+        let Some(place) = lower.place.max(upper.place) else {
+            return;
+        };
+        let (blamed, value, other, bound, wanted) = if lower.place == Some(place) {
+            (low, small, high, large, "at most ")
+        } else {
+            (high, large, low, small, "at least ")
+        };
+        let wanted = match (rule.equal, blamed.path == rule.lower) {
+            (Equal::Allowed, _) => wanted,
+            (Equal::Refused, true) => "less than ",
+            (Equal::Refused, false) => "more than ",
+        };
+        let problem = [
+            &values::shown(&blamed.kind, value),
+            " does not go with ",
+            other.path,
+            " = ",
+            &values::shown(&other.kind, bound),
+        ]
+        .concat();
+        let help = [
+            wanted,
+            &values::shown(&other.kind, bound),
+            ", or change ",
+            other.path,
+        ]
+        .concat();
+        self.report.error(place, blamed.path, problem, help);
+    }
+
+    /// Warns of what was written and is unwise.
+    fn advise(&mut self) {
+        let preset = self
+            .preset
+            .value
+            .map_or(&[] as &[Advice], |preset| preset.advice);
+        for advice in ADVICE.iter().chain(preset) {
+            let Given {
+                place: Some(place),
+                value: Some(value),
+            } = self.given(advice.path)
+            else {
+                continue;
+            };
+            if !(advice.is_fine)(value) {
+                self.report
+                    .warn(place, advice.path, advice.why.into(), advice.help.into());
+            }
+        }
+        let report = &mut self.report;
+        for application in &self.applications {
+            let (open, level) = (application.fail_open, application.required_level);
+            if let (Some(place), Some(true)) = (open.place, open.value) {
+                report.warn(
+                    place,
+                    "application.fail-mode",
+                    FAIL_OPEN.into(),
+                    "`closed`".into(),
+                );
+            }
+            let unwise = match level.value {
+                Some(1) => Some(LEVEL_1),
+                Some(3) => Some(LEVEL_3),
+                _ => None,
+            };
+            if let (Some(place), Some(why)) = (level.place, unwise) {
+                report.warn(place, "application.required-level", why.into(), "2".into());
+            }
+        }
+    }
+}

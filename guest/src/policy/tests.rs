@@ -1,0 +1,438 @@
+//! The document, its compiled form and the presets, from the operator's side.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+mod properties;
+
+use super::compiled::{self, CompiledPolicyError};
+use super::keys::{KEYS, TABLES};
+use super::presets::{self, ADVICE, PRESETS, RULES};
+use super::*;
+
+const EXAMPLE: &str = include_str!("../../../docs/policy.example.toml");
+const PAGE: &str = include_str!("../../../docs/policy.md");
+
+fn errors(document: &str) -> Vec<PolicyError> {
+    compile(document)
+        .map(|compiled| panic!("{document} compiled: {:?}", compiled.host))
+        .unwrap_err()
+}
+
+fn warned(document: &str) -> Vec<String> {
+    compile(document)
+        .unwrap()
+        .warnings
+        .into_iter()
+        .map(|warning| warning.field)
+        .collect()
+}
+
+#[test]
+fn the_example_and_the_empty_document_are_the_defaults() {
+    for document in [EXAMPLE, "", "\u{feff}# nothing\r\n"] {
+        let compiled = compile(document).unwrap();
+        assert_eq!(compiled.warnings, []);
+        assert_eq!(compiled::decode(&compiled.bytes), Ok(Policy::default()));
+        assert_eq!(compiled.host.shadows, 4096);
+        assert_eq!(compiled.host.session_lifetime, 12 * HOUR);
+        assert_eq!(compiled.host.fail_open, [""; 0]);
+        let observed: Vec<_> = compiled
+            .host
+            .observe
+            .iter()
+            .map(|seen| (seen.kind, seen.window))
+            .collect();
+        assert_eq!(
+            observed,
+            [("source", 10 * MINUTE), ("source-begin", 10 * MINUTE)]
+        );
+    }
+}
+
+#[test]
+fn the_example_and_the_page_have_every_key() {
+    let mut table = "";
+    let mut written = vec![];
+    for line in EXAMPLE.lines() {
+        let line = line.trim_start_matches("# ");
+        if let Some(name) = line
+            .strip_prefix('[')
+            .and_then(|line| line.split(']').next())
+        {
+            table = name;
+        } else if let Some((key, _)) = line.split_once(" = ") {
+            written.push(format!("{table}.{key}"));
+        }
+    }
+    for key in &KEYS {
+        assert!(
+            written.iter().any(|path| path == key.path),
+            "{} is not in the example",
+            key.path
+        );
+        let (table, name) = key.path.split_once('.').unwrap();
+        let section = PAGE
+            .split("\n## ")
+            .find(|section| section.contains(&format!("[{table}]")))
+            .unwrap();
+        assert!(
+            section.contains(&format!("| `{name}` |")),
+            "{} is not in policy.md",
+            key.path
+        );
+        assert!(TABLES.contains(&table));
+    }
+    for preset in presets::NAMES {
+        assert!(
+            PAGE.contains(&format!("| `{preset}` |")),
+            "{preset} is not in policy.md"
+        );
+    }
+}
+
+#[test]
+fn each_key_is_read_where_it_is_written() {
+    for (document, field) in [
+        (
+            "totp.window = 0",
+            (|p: &Policy<'_>| p.totp.window.into()) as fn(&Policy<'_>) -> u64,
+        ),
+        ("accounts.shadows = 65_536", |p| {
+            u64::from(p.accounts.shadows) - 65_536
+        }),
+        ("[accounts]\nprovision = 'known-only'", |p| {
+            u64::from(p.accounts.provision != Provision::KnownOnly)
+        }),
+        ("[totp]\nalgorithm = \"SHA\\u00351\\u0032\"", |p| {
+            u64::from(p.totp.algorithm != Algorithm::Sha512)
+        }),
+        ("[totp]\nperiod = \"5m\"", |p| {
+            u64::from(p.totp.period) - 300
+        }),
+        ("[accounts]\nmethods = [\n 'hotp', # one\n]", |p| {
+            u64::from(p.accounts.methods.contains("totp"))
+        }),
+        ("application-default.max-age = '1d'", |p| {
+            p.applications.default.max_age.unwrap() - DAY
+        }),
+        ("enrolment.issuer = 'Ü & Co'", |p| {
+            u64::from(p.enrolment.issuer != "Ü & Co")
+        }),
+    ] {
+        let compiled = compile(document).unwrap_or_else(|errors| panic!("{document}: {errors:?}"));
+        assert_eq!(
+            field(&compiled::decode(&compiled.bytes).unwrap()),
+            0,
+            "{document}"
+        );
+    }
+}
+
+#[test]
+fn applications_are_looked_up_by_name() {
+    let document = "[application-default]\nmax-age = '8h'\n[[application]]\nname = 'payroll'\nmax-age = '15m'\n\
+                    [[application]]\nname = 'door'\nfail-mode = 'open'\nrequired-level = 1\n";
+    let compiled = compile(document).unwrap();
+    let policy = compiled::decode(&compiled.bytes).unwrap();
+    let of = |name: &str| policy.applications.of(name);
+    assert_eq!(
+        of("payroll"),
+        Application {
+            fail_open: false,
+            required_level: 2,
+            max_age: Some(15 * MINUTE)
+        }
+    );
+    assert_eq!(
+        of("door"),
+        Application {
+            fail_open: true,
+            required_level: 1,
+            max_age: Some(8 * HOUR)
+        }
+    );
+    assert_eq!(
+        of("doo"),
+        Application {
+            fail_open: false,
+            required_level: 2,
+            max_age: Some(8 * HOUR)
+        }
+    );
+    assert_eq!(compiled.host.fail_open, ["door"]);
+    let fields: Vec<_> = compiled
+        .warnings
+        .iter()
+        .map(|warning| (warning.line, warning.field.as_str()))
+        .collect();
+    assert_eq!(
+        fields,
+        [
+            (8, "application.fail-mode"),
+            (9, "application.required-level")
+        ]
+    );
+}
+
+#[test]
+fn errors_name_the_place_the_key_and_the_way_out() {
+    // Document, line, column, field, and what problem or help has to say.
+    #[rustfmt::skip] // One case a line.
+    let cases = [
+        ("[totp]\nwindow = 11", 2, 10, "totp.window", "0 to 10"),
+        ("[totp]\nwindow = -1", 2, 10, "totp.window", "0 to 10"),
+        ("[totp]\nwindow = 99999999999999999999", 2, 10, "totp.window", "0 to 10"),
+        ("[totp]\nwindow = \"1\"", 2, 10, "totp.window", "a string"),
+        ("[totp]\nwindow = 1.5", 2, 10, "totp.window", "a fraction"),
+        ("[totp]\nwindow = true", 2, 10, "totp.window", "true or false"),
+        ("[totp]\nwindow = [1]", 2, 10, "totp.window", "a list"),
+        ("[totp]\nwindow = {a = 1}", 2, 10, "totp.window", "braces"),
+        ("[totp]\nwindow = 1979-05-27", 2, 10, "totp.window", "a date"),
+        ("[totp]\nperiod = 30", 2, 10, "totp.period", "\"15s\" to \"5m\""),
+        ("[totp]\nperiod = '14s'", 2, 10, "totp.period", "\"15s\" to \"5m\""),
+        ("[totp]\nperiod = '30'", 2, 10, "totp.period", "no whole number with a unit"),
+        ("[totp]\nperiod = '500ms'", 2, 10, "totp.period", "no whole number with a unit"),
+        ("[totp]\nwindw = 1", 2, 1, "totp.windw", "did you mean `window`?"),
+        ("[totp]\nlook-ahead = 1", 2, 1, "totp.look-ahead", "[hotp]"),
+        ("[totp]\nx.y = 1", 2, 1, "totp.x.y", "no key `x.y`"),
+        ("[totp]\n'é' = 1", 2, 1, "totp.é", "its keys are `algorithm`"),
+        ("'é' = 1", 1, 1, "é", "only `preset`"),
+        ("'é'.x = 1", 1, 1, "é", "the tables are"),
+        ("é = 1", 1, 1, "", "no TOML"),
+        ("window = 1", 1, 1, "window", "[totp]"),
+        ("totp = 1", 1, 1, "totp", "[totp]"),
+        ("[toptp]\nwindow = 1\nx = 2", 1, 2, "toptp", "did you mean `totp`?"),
+        ("[totp.more]", 1, 2, "totp.more", "no table `totp.more`"),
+        ("[[totp]]", 1, 3, "totp", "[totp], with one bracket"),
+        ("[application]", 1, 2, "application", "[[application]]"),
+        ("[totp]\nwindow = 1\nwindow = 1", 3, 1, "totp.window", "in line 2"),
+        ("[totp]\n[hotp]\n[totp]", 3, 2, "totp", "in line 1"),
+        ("totp.window = 1\n[totp]", 2, 2, "totp", "in line 1"),
+        ("'totp.window' = 1", 1, 1, "totp.window", "only `preset`"),
+        ("preset = 'asv'", 1, 10, "preset", "did you mean `asvs`?"),
+        ("preset = 'zzzz'", 1, 10, "preset", "`mfa-server`"),
+        ("preset = 1", 1, 10, "preset", "a number"),
+        ("preset = 'nist'\npreset = 'pci'", 2, 1, "preset", "in line 1"),
+        ("[totp]\npreset = 'nist'", 2, 1, "totp.preset", "no key"),
+        ("[accounts]\nmethods = []", 2, 11, "accounts.methods", "empty"),
+        ("[accounts]\nmethods = ['totp', 'totp']", 2, 11, "accounts.methods", "twice"),
+        ("[accounts]\nmethods = ['sms']", 2, 11, "accounts.methods", "`sms` is not known"),
+        ("[accounts]\nmethods = [['totp']]", 2, 11, "accounts.methods", "a list in a list"),
+        ("[accounts]\nmethods = 'totp'", 2, 11, "accounts.methods", "a list of"),
+        ("[enrolment]\nissuer = 'a:b'", 2, 10, "enrolment.issuer", "colon"),
+        ("[enrolment]\nissuer = ''", 2, 10, "enrolment.issuer", "empty"),
+        ("[enrolment]\nissuer = \"a\\tb\"", 2, 10, "enrolment.issuer", "control"),
+        ("[[application]]\nmax-age = '1h'", 1, 3, "application.name", "no name"),
+        ("[[application]]\nname = 'a'\nfail-mode = 'phantom'", 3, 13, "application.fail-mode", "none was"),
+        ("[[application]]\nname = 'a'\nfail-mode = 'none'", 3, 13, "application.fail-mode", "nobody would notice"),
+        ("[[application]]\nname = 'a'\nfail-mode = 'ajar'", 3, 13, "application.fail-mode", "`closed` or `open`"),
+        ("[[application]]\nname = 'a'\nrequired-level = 4", 3, 18, "application.required-level", "1 to 3"),
+        ("[[application]]\nname = 'a'\nmax-age = '0s'", 3, 11, "application.max-age", "\"30s\" to \"30d\""),
+        ("[[application]]\nname = 'a'\n[[application]]\nname = 'a'", 4, 8, "application.name", "already"),
+        ("[[application]]\nname = 'a'\nname = 'b'", 3, 1, "application.name", "in line 2"),
+        ("[application-default]\nfail-mode = 'open'", 2, 1, "application-default.fail-mode", "never for all"),
+        ("[throttle]\nlock-after = 50\nceiling = 40", 3, 11, "throttle.ceiling", "at least 50"),
+        ("[throttle]\nceiling = 5", 2, 11, "throttle.ceiling", "throttle.lock-after = 10"),
+        ("[throttle]\ndelay-base = '10m'", 2, 14, "throttle.delay-base", "at most 5m"),
+        ("[throttle]\nlock-for = '2h'\nlock-max = '1h'", 3, 12, "throttle.lock-max", "at least 2h"),
+        ("[totp]\nwindow = 2\ndrift-cap = 1", 3, 13, "totp.drift-cap", "at least 2"),
+        ("[hotp]\nresync-window = 5", 2, 17, "hotp.resync-window", "at least 10"),
+        ("[session]\nidle = '13h'", 2, 8, "session.idle", "at most 12h"),
+        ("[session]\nidle = '1m'", 2, 8, "session.idle", "more than 1m"),
+        ("[totp\nwindow = 1", 1, 6, "", "no TOML"),
+        ("[totp]\nwindow 1", 2, 8, "totp", "no TOML"),
+        ("[totp]\nwindow = ", 2, 10, "totp", "no TOML"),
+        ("[accounts]\nmethods = ['totp'\n", 2, 1, "accounts", "no end"),
+        ("x = \"abc", 1, 9, "", "no TOML"),
+    ];
+    for (document, line, column, field, says) in cases {
+        let found = errors(document);
+        let error = &found[0];
+        assert_eq!(
+            (error.line, error.column, error.field.as_str()),
+            (line, column, field),
+            "{document}\n{found:?}"
+        );
+        let texts = format!("{} / {}", error.problem, error.help);
+        assert!(texts.contains(says), "{document}: {texts}");
+        assert_eq!(found.len(), 1, "{document}: {found:?}");
+    }
+}
+
+#[test]
+fn all_errors_are_told_in_the_order_of_the_document_up_to_64() {
+    let found = errors(
+        "[throttle]\nceiling = 5\nlock-for = 1\n[[application]]\n[totp]\nwindow = 99\n= 1\n[hotp]\ndigits = 5",
+    );
+    let places: Vec<_> = found
+        .iter()
+        .map(|error| (error.line, error.field.as_str()))
+        .collect();
+    assert_eq!(
+        places,
+        [
+            (2, "throttle.ceiling"),
+            (3, "throttle.lock-for"),
+            (4, "application.name"),
+            (6, "totp.window"),
+            (7, "totp"),
+            (9, "hotp.digits")
+        ]
+    );
+    assert_eq!(errors(&"[x]\n".repeat(1000)).len(), 64);
+    assert_eq!(errors(&"[[application]]\n".repeat(70)).len(), 64);
+}
+
+#[test]
+fn hostile_documents_end_in_errors() {
+    for document in [
+        "a=".to_owned() + &"[".repeat(60_000),
+        "a=".to_owned() + &"{a=".repeat(20_000),
+        "[".repeat(60_000),
+        "a=[\n".repeat(15_000),
+        "a.".repeat(30_000),
+        format!("a = \"{}\"", "\\n".repeat(30_000)),
+        format!("{} = 1", "x".repeat(60_000)),
+        "\"\"\"".into(),
+        "\0".into(),
+        "é".repeat(30_000),
+        "[totp]\n#".to_owned() + &"\u{7}".repeat(100),
+        " ".repeat(65_537),
+    ] {
+        let found = errors(&document);
+        assert!(found.len() <= 64);
+        for error in found {
+            assert!(
+                error.field.len() + error.problem.len() + error.help.len() < 1000,
+                "{error:?}"
+            );
+        }
+    }
+    let many: String = (0..64)
+        .map(|at| format!("[[application]]\nname = '{at:0>128}'\n"))
+        .collect();
+    assert!(compile(&many).unwrap().bytes.len() <= compiled::MAX_BYTES);
+    assert!(
+        errors(&(many + "[[application]]\nname = 'x'"))[0]
+            .help
+            .starts_with("at most 64")
+    );
+}
+
+#[test]
+fn presets_set_what_they_say_and_written_keys_win() {
+    for (name, preset) in presets::NAMES.iter().zip(&PRESETS) {
+        assert_eq!(*name, preset.name);
+        for (path, value) in preset.values {
+            assert!(keys::find(path).unwrap().kind.allows(*value), "{path}");
+        }
+        let compiled = compile(&format!("preset = '{name}'")).unwrap();
+        assert_eq!(compiled.warnings, [], "{name}");
+        let policy = compiled::decode(&compiled.bytes).unwrap();
+        for (path, value) in preset.values {
+            assert_eq!(
+                (keys::find(path).unwrap().get)(&policy),
+                *value,
+                "{name} {path}"
+            );
+        }
+        for rule in &RULES {
+            let value = |path| (keys::find(path).unwrap().get)(&policy);
+            assert!(
+                value(rule.lower) <= value(rule.upper),
+                "{name}: {}",
+                rule.lower
+            );
+        }
+        for advice in preset.advice {
+            let value = (keys::find(advice.path).unwrap().get)(&policy);
+            assert!(
+                (advice.is_fine)(value),
+                "{name} ignores its own advice on {}",
+                advice.path
+            );
+        }
+    }
+    let compiled = compile("totp.window = 1\npreset = 'asvs'").unwrap();
+    let policy = compiled::decode(&compiled.bytes).unwrap();
+    assert_eq!(
+        (
+            policy.totp.window,
+            policy.totp.drift_cap,
+            policy.throttle.lock_after
+        ),
+        (1, 1, 5)
+    );
+    assert_eq!(compiled.warnings[0].field, "totp.window");
+}
+
+#[test]
+fn the_defaults_are_wise_and_what_is_unwise_is_warned_of() {
+    let defaults = Policy::default();
+    for advice in &ADVICE {
+        assert!(
+            (advice.is_fine)((keys::find(advice.path).unwrap().get)(&defaults)),
+            "{}",
+            advice.path
+        );
+    }
+    for (document, field) in [
+        ("totp.window = 3", "totp.window"),
+        ("totp.algorithm = 'SHA256'", "totp.algorithm"),
+        ("totp.digits = 7", "totp.digits"),
+        ("totp.period = '60s'", "totp.period"),
+        ("hotp.look-ahead = 50", "hotp.look-ahead"),
+        ("sources.failures = 0", "sources.failures"),
+        ("session.lifetime = '2d'", "session.lifetime"),
+        (
+            "application-default.required-level = 3",
+            "application-default.required-level",
+        ),
+        ("preset = 'pci'\nsession.idle = '1h'", "session.idle"),
+    ] {
+        assert_eq!(warned(document), [field], "{document}");
+    }
+}
+
+#[test]
+fn a_wider_window_takes_the_drift_cap_along() {
+    let compiled = compile("totp.window = 3").unwrap();
+    assert_eq!(compiled::decode(&compiled.bytes).unwrap().totp.drift_cap, 3);
+    let compiled = compile("session.lifetime = '30m'").unwrap();
+    assert_eq!(
+        compiled::decode(&compiled.bytes).unwrap().session.idle,
+        30 * MINUTE
+    );
+}
+
+#[test]
+fn other_bytes_are_no_policy() {
+    let bytes = compile("[[application]]\nname = 'a'").unwrap().bytes;
+    assert_eq!(
+        compiled::decode(b"").unwrap_err(),
+        CompiledPolicyError::NotAPolicy
+    );
+    for len in 4..bytes.len() {
+        assert_eq!(
+            compiled::decode(&bytes[..len]).unwrap_err(),
+            CompiledPolicyError::Length,
+            "{len}"
+        );
+    }
+    let mut other = bytes.clone();
+    other[4] ^= 1;
+    assert_eq!(
+        compiled::decode(&other).unwrap_err(),
+        CompiledPolicyError::OtherBuild
+    );
+    for (at, key) in KEYS.iter().enumerate() {
+        let mut other = bytes.clone();
+        other[8 + 4 * at..][..4].copy_from_slice(&u32::MAX.to_le_bytes());
+        assert_eq!(
+            compiled::decode(&other).unwrap_err(),
+            CompiledPolicyError::OutOfRange(key.path)
+        );
+    }
+    let mut longer = bytes;
+    longer.push(0);
+    assert!(compiled::decode(&longer).is_err());
+}

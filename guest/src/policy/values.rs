@@ -1,0 +1,229 @@
+//! From what was written to what is kept: one value, with its range.
+
+use core::ops::RangeInclusive;
+
+use super::compiled::{MAX_ISSUER, MAX_NAME};
+use super::duration;
+use super::keys::{AGES, Kind};
+use super::presets::{self, Preset};
+use super::report::{decimal, listed, nearest, quoted};
+use super::statement::Value;
+
+/// Why a value is not taken.
+pub(crate) struct Refusal {
+    /// What was found.
+    pub(crate) problem: String,
+    /// What would be right.
+    pub(crate) help: String,
+}
+
+/// The value of a key that is kept as a number.
+pub(crate) fn number(kind: &Kind, value: &Value<'_>) -> Result<u32, Refusal> {
+    match kind {
+        Kind::Count(range) => count(range, value),
+        Kind::Duration(range) => span(range, value),
+        Kind::Age => span(&AGES, value),
+        Kind::Choice(words) => choice(words, value),
+        Kind::Set(words) => set(words, value),
+    }
+}
+
+/// A number as the document writes it.
+pub(crate) fn shown(kind: &Kind, value: u32) -> String {
+    match kind {
+        Kind::Count(_) => decimal(value.into()),
+        Kind::Duration(_) | Kind::Age => duration::shown(value.into()),
+        Kind::Choice(words) | Kind::Set(words) => words
+            .get(value as usize)
+            .copied()
+            .unwrap_or_default()
+            .to_owned(),
+    }
+}
+
+/// The name that authenticators show.
+pub(crate) fn issuer(value: &Value<'_>) -> Result<String, Refusal> {
+    let help = "a name of 1 to 64 octets, without a colon, such as \"Example Ltd\"";
+    let name = text(value, help)?;
+    let problem = if name.trim() != name || name.is_empty() {
+        "the name is empty, or has space around it"
+    } else if name.len() > MAX_ISSUER {
+        "the name is too long"
+    } else if name.contains(':') {
+        // The label of a Key Uri Format is `issuer:account`.
+        "a colon would end the name inside an authenticator's label"
+    } else if name.chars().any(char::is_control) {
+        "the name has a control character"
+    } else {
+        return Ok(name.to_owned());
+    };
+    refuse(problem.into(), help)
+}
+
+/// The name of an application, which may not be taken.
+pub(crate) fn application_name(
+    value: &Value<'_>,
+    is_taken: impl Fn(&str) -> bool,
+) -> Result<String, Refusal> {
+    let help = "a name of 1 to 128 octets, as the gateway names the application";
+    let name = text(value, help)?;
+    if name.is_empty() || name.len() > MAX_NAME {
+        return refuse("the name is empty or too long".into(), help);
+    }
+    if name.chars().any(char::is_control) {
+        return refuse("the name has a control character".into(), help);
+    }
+    if is_taken(name) {
+        return refuse(
+            [&quoted(name), " has a table already"].concat(),
+            "one table for each application",
+        );
+    }
+    Ok(name.to_owned())
+}
+
+/// Whether the fail mode is OPEN.
+pub(crate) fn fail_open(value: &Value<'_>) -> Result<bool, Refusal> {
+    match text(value, "`closed` or `open`")? {
+        "closed" => Ok(false),
+        "open" => Ok(true),
+        "phantom" => refuse(
+            "`phantom` would tell the application that a factor was verified when none was".into(),
+            "`closed`, or `open`, which lets users in but claims nothing",
+        ),
+        "none" => refuse(
+            "`none` would not even look whether a factor can be verified, so that nobody would notice when none is".into(),
+            "`closed`, or `open`, which leaves an audit record of everybody who was let in",
+        ),
+        other => refuse(["there is no fail mode ", &quoted(other)].concat(), "`closed` or `open`"),
+    }
+}
+
+/// The preset of a name.
+pub(crate) fn preset(value: &Value<'_>) -> Result<&'static Preset, Refusal> {
+    let help = ["one of ", &listed(presets::NAMES)].concat();
+    let name = text(value, &help)?;
+    presets::find(name).ok_or_else(|| Refusal {
+        problem: ["there is no preset ", &quoted(name)].concat(),
+        help: guess(name, &presets::NAMES),
+    })
+}
+
+fn count(range: &RangeInclusive<u32>, value: &Value<'_>) -> Result<u32, Refusal> {
+    let help = [
+        "a whole number from ",
+        &decimal((*range.start()).into()),
+        " to ",
+        &decimal((*range.end()).into()),
+    ]
+    .concat();
+    match value {
+        Value::Integer(number) => number
+            .and_then(|number| u32::try_from(number).ok())
+            .filter(|number| range.contains(number))
+            .ok_or(Refusal {
+                problem: "out of range".into(),
+                help,
+            }),
+        other => mistyped(other, &help),
+    }
+}
+
+fn span(range: &RangeInclusive<u64>, value: &Value<'_>) -> Result<u32, Refusal> {
+    let help = [
+        "a duration from \"",
+        &duration::shown(*range.start()),
+        "\" to \"",
+        &duration::shown(*range.end()),
+        "\"",
+    ]
+    .concat();
+    match value {
+        Value::Text(text) => {
+            let Some(milliseconds) = duration::parse(text) else {
+                let problem = [
+                    &quoted(text),
+                    " is no whole number with a unit (s, m, h or d)",
+                ]
+                .concat();
+                return Err(Refusal { problem, help });
+            };
+            // Every range ends far below the largest number.
+            Some(milliseconds)
+                .filter(|milliseconds| range.contains(milliseconds))
+                .and_then(|milliseconds| u32::try_from(milliseconds).ok())
+                .ok_or(Refusal {
+                    problem: "out of range".into(),
+                    help,
+                })
+        }
+        Value::Integer(_) => refuse("a number without a unit".into(), &help),
+        other => mistyped(other, &help),
+    }
+}
+
+fn choice(words: &[&str], value: &Value<'_>) -> Result<u32, Refusal> {
+    let help = ["one of ", &listed(words.iter().copied())].concat();
+    let word = text(value, &help)?;
+    words
+        .iter()
+        .position(|known| *known == word)
+        .and_then(|at| u32::try_from(at).ok())
+        .ok_or_else(|| Refusal {
+            problem: [&quoted(word), " is not known here"].concat(),
+            help: guess(word, words),
+        })
+}
+
+fn set(words: &[&str], value: &Value<'_>) -> Result<u32, Refusal> {
+    let help = [
+        "a list of ",
+        &listed(words.iter().copied()),
+        ", at least one",
+    ]
+    .concat();
+    let Value::List(values) = value else {
+        return mistyped(value, &help);
+    };
+    let mut bits = 0_u32;
+    for (value, _) in values {
+        let bit = 1_u32.checked_shl(choice(words, value)?).unwrap_or(0);
+        if bits & bit != 0 {
+            return refuse("a word is written twice".into(), &help);
+        }
+        bits |= bit;
+    }
+    if bits == 0 {
+        refuse("the list is empty".into(), &help)
+    } else {
+        Ok(bits)
+    }
+}
+
+fn text<'v>(value: &'v Value<'_>, help: &str) -> Result<&'v str, Refusal> {
+    match value {
+        Value::Text(text) => Ok(text),
+        other => mistyped(other, help),
+    }
+}
+
+fn guess(word: &str, words: &[&str]) -> String {
+    match nearest(word, words.iter().copied()) {
+        Some(near) => ["did you mean ", &quoted(near), "?"].concat(),
+        None => ["one of ", &listed(words.iter().copied())].concat(),
+    }
+}
+
+fn mistyped<T>(value: &Value<'_>, help: &str) -> Result<T, Refusal> {
+    refuse(
+        [value.describe(), " where something else belongs"].concat(),
+        help,
+    )
+}
+
+fn refuse<T>(problem: String, help: &str) -> Result<T, Refusal> {
+    Err(Refusal {
+        problem,
+        help: help.into(),
+    })
+}
