@@ -3,7 +3,10 @@
 #[cfg(target_arch = "wasm32")]
 #[allow(unsafe_code)]
 mod arena;
+pub mod authorize;
+pub mod base32;
 pub mod contract;
+pub mod otpauth;
 pub mod policy;
 
 use contract::{

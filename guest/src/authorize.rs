@@ -1,0 +1,305 @@
+//! Whether a session is enough for a request: from its claims, the policy and the clock alone.
+
+use crate::contract::{Claims, Denial, Passage, Prompt, Request, StepUp, Verdict};
+use crate::policy::Policy;
+
+/// How far the claims may lie in the future: hosts' clocks differ a little, and a session made on one is used on another. Beyond
+/// it, a clock was set back, and no age can be told.
+const SKEW: u64 = 5 * 60 * 1000;
+
+/// Judges one request. Every bound is exclusive: at its very end a session is over.
+pub fn authorize(policy: &Policy<'_>, now: u64, claims: &Claims, request: &Request) -> Verdict {
+    if claims.application != request.application {
+        return deny("application-mismatch", "application-mismatch");
+    }
+    // The generation is raised when an account is blocked or its factors change. Claims from the future of this host's store
+    // (a restored backup) are void as well.
+    if claims.generation != request.generation {
+        return deny("session-revoked", "session-revoked");
+    }
+    let latest = claims.started.max(claims.verified).max(claims.active);
+    if latest > now.saturating_add(SKEW) {
+        return deny("service-error", "clock-fault");
+    }
+    let lifetime_end = claims.started.saturating_add(policy.session.lifetime);
+    if now >= lifetime_end {
+        return deny("session-expired", "session-expired");
+    }
+    if now >= claims.active.saturating_add(policy.session.idle) {
+        return deny("session-idle", "session-idle");
+    }
+    let application = policy.applications.of(&request.application);
+    let step_up = |reason: &str| {
+        Verdict::StepUp(StepUp {
+            level: application.required_level,
+            max_age: application.max_age,
+            reason: reason.into(),
+        })
+    };
+    if claims.level < application.required_level {
+        return step_up("level-insufficient");
+    }
+    let age_end = application
+        .max_age
+        .map_or(u64::MAX, |max_age| claims.verified.saturating_add(max_age));
+    if now >= age_end {
+        return step_up("fresh-verification-required");
+    }
+    let renewed = (now.saturating_sub(claims.active) >= policy.session.renew).then(|| Claims {
+        active: now,
+        ..claims.clone()
+    });
+    let active = renewed
+        .as_ref()
+        .map_or(claims.active, |claims| claims.active);
+    let until = now
+        .saturating_add(policy.session.recheck)
+        .min(lifetime_end)
+        .min(active.saturating_add(policy.session.idle))
+        .min(age_end);
+    Verdict::Pass(Passage { until, renewed })
+}
+
+fn deny(public: &str, internal: &str) -> Verdict {
+    Verdict::Deny(Denial {
+        public_reason: public.into(),
+        internal_reason: internal.into(),
+        prompt: Prompt {
+            message: public.into(),
+            arguments: Vec::new(),
+        },
+        retry_at: None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::policy::{HOUR, MINUTE, SECOND, compile, compiled};
+
+    const NOW: u64 = 1_700_000_000_000;
+    const DOCUMENT: &str = "[[application]]\nname = 'payroll'\nmax-age = '15m'\n[[application]]\nname = 'vault'\nrequired-level = 3\n\
+                            [[application]]\nname = 'notice'\nrequired-level = 1\n";
+
+    fn claims(application: &str) -> Claims {
+        Claims {
+            application: application.into(),
+            generation: 7,
+            level: 2,
+            method: "totp".into(),
+            amr: vec!["otp".into(), "mfa".into()],
+            reason: "successfully-completed".into(),
+            started: NOW - HOUR,
+            verified: NOW - HOUR,
+            active: NOW - 10 * SECOND,
+        }
+    }
+
+    fn request(application: &str) -> Request {
+        Request {
+            application: application.into(),
+            host: "app.example:443".into(),
+            path: "/".into(),
+            method: "GET".into(),
+            address: None,
+            generation: 7,
+        }
+    }
+
+    fn judge(now: u64, claims: &Claims, request: &Request) -> Verdict {
+        let bytes = compile(DOCUMENT).unwrap().bytes;
+        authorize(&compiled::decode(&bytes).unwrap(), now, claims, request)
+    }
+
+    fn summary(verdict: &Verdict) -> String {
+        match verdict {
+            Verdict::Pass(passage) => format!("pass {}", passage.until.saturating_sub(NOW)),
+            Verdict::StepUp(step_up) => format!("step-up {} {}", step_up.level, step_up.reason),
+            Verdict::Deny(denial) => {
+                format!("deny {} {}", denial.public_reason, denial.internal_reason)
+            }
+            Verdict::Other(_) => "other".into(),
+        }
+    }
+
+    #[test]
+    fn sessions_pass_until_a_bound_is_reached() {
+        type Change = fn(&mut Claims, &mut Request);
+        let cases: [(&str, &str, Change, &str); 18] = [
+            ("a fresh session", "app", |_, _| {}, "pass 30000"),
+            (
+                "another application's",
+                "app",
+                |c, _| c.application = "other".into(),
+                "deny application-mismatch application-mismatch",
+            ),
+            (
+                "an older generation",
+                "app",
+                |c, _| c.generation = 6,
+                "deny session-revoked session-revoked",
+            ),
+            (
+                "a newer generation",
+                "app",
+                |c, _| c.generation = 8,
+                "deny session-revoked session-revoked",
+            ),
+            (
+                "the last millisecond",
+                "app",
+                |c, _| c.started = NOW - 12 * HOUR + 1,
+                "pass 1",
+            ),
+            (
+                "a life that is over",
+                "app",
+                |c, _| c.started = NOW - 12 * HOUR,
+                "deny session-expired session-expired",
+            ),
+            (
+                "an idle one",
+                "app",
+                |c, _| c.active = NOW - HOUR,
+                "deny session-idle session-idle",
+            ),
+            (
+                "nearly idle",
+                "app",
+                |c, _| c.active = NOW - HOUR + 1,
+                "pass 30000",
+            ),
+            (
+                "a clock that differs",
+                "app",
+                |c, _| c.active = NOW + 5 * MINUTE,
+                "pass 30000",
+            ),
+            (
+                "a clock set back",
+                "app",
+                |c, _| c.active = NOW + 5 * MINUTE + 1,
+                "deny service-error clock-fault",
+            ),
+            (
+                "started in the future",
+                "app",
+                |c, _| c.started = NOW + HOUR,
+                "deny service-error clock-fault",
+            ),
+            (
+                "verified in the future",
+                "app",
+                |c, _| c.verified = NOW + HOUR,
+                "deny service-error clock-fault",
+            ),
+            (
+                "the first factor alone",
+                "app",
+                |c, _| c.level = 1,
+                "step-up 2 level-insufficient",
+            ),
+            (
+                "where that is enough",
+                "notice",
+                |c, _| c.level = 1,
+                "pass 30000",
+            ),
+            (
+                "a higher level asked for",
+                "vault",
+                |_, _| {},
+                "step-up 3 level-insufficient",
+            ),
+            (
+                "too long ago",
+                "payroll",
+                |_, _| {},
+                "step-up 2 fresh-verification-required",
+            ),
+            (
+                "just in time",
+                "payroll",
+                |c, _| c.verified = NOW - 15 * MINUTE + 5,
+                "pass 5",
+            ),
+            (
+                "instants at the end of time",
+                "app",
+                |c, _| c.started = u64::MAX,
+                "deny service-error clock-fault",
+            ),
+        ];
+        for (name, application, change, expected) in cases {
+            let (mut claims, mut request) = (claims(application), request(application));
+            change(&mut claims, &mut request);
+            assert_eq!(summary(&judge(NOW, &claims, &request)), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn use_is_written_down_once_a_minute() {
+        for (ago, renewed) in [
+            (0, false),
+            (59 * SECOND, false),
+            (60 * SECOND, true),
+            (30 * MINUTE, true),
+        ] {
+            let claims = Claims {
+                active: NOW - ago,
+                ..claims("app")
+            };
+            let Verdict::Pass(passage) = judge(NOW, &claims, &request("app")) else {
+                panic!("{ago}")
+            };
+            assert_eq!(
+                passage.renewed,
+                renewed.then_some(Claims {
+                    active: NOW,
+                    ..claims
+                }),
+                "{ago}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_step_up_says_how_fresh_it_must_be() {
+        let Verdict::StepUp(step_up) = judge(NOW, &claims("payroll"), &request("payroll")) else {
+            panic!()
+        };
+        assert_eq!(step_up.max_age, Some(15 * MINUTE));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn an_answer_holds_as_long_as_it_says(
+            started in 0..13 * HOUR, verified in 0..13 * HOUR, active in 0..2 * HOUR, later in 0..60 * SECOND, level in 0_u8..4,
+            at in 0_usize..4,
+        ) {
+            let application = ["app", "payroll", "vault", "notice"].into_iter().nth(at).unwrap();
+            let claims = Claims {
+                level, started: NOW - started, verified: NOW - verified, active: NOW - active, ..claims(application)
+            };
+            if let Verdict::Pass(passage) = judge(NOW, &claims, &request(application)) {
+                prop_assert!(passage.until > NOW);
+                let claims = passage.renewed.unwrap_or(claims);
+                let again = judge(NOW + later, &claims, &request(application));
+                if NOW + later < passage.until {
+                    prop_assert!(matches!(again, Verdict::Pass(_)));
+                }
+            }
+        }
+
+        #[test]
+        fn no_instants_make_it_panic(now in any::<u64>(), started in any::<u64>(), verified in any::<u64>(), active in any::<u64>()) {
+            let claims = Claims { started, verified, active, ..claims("payroll") };
+            judge(now, &claims, &request("payroll"));
+        }
+    }
+}
