@@ -1,1 +1,3 @@
+//! The `cofactor` command.
+
 fn main() {}

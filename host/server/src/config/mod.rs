@@ -1,0 +1,279 @@
+//! The configuration: one TOML file, checked as a whole before anything starts.
+//!
+//! Every key is documented in docs/configuration.md and in docs/cofactor.example.toml, which a test loads. Paths are
+//! relative to the file. What is read here is what the rest of the host uses: addresses, networks and secrets are
+//! parsed, files were looked at, and nothing is checked twice.
+
+mod address;
+mod document;
+mod file;
+mod nearest;
+mod secret;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+pub use address::Address;
+pub use document::{Document, Problem};
+pub use file::{Level, LogFormat};
+pub use nearest::nearest;
+pub use secret::{Secret, private};
+
+/// What the operator configured.
+#[derive(Debug)]
+pub struct Config {
+    /// Where to listen.
+    pub listen: Listen,
+    /// Where accounts are kept.
+    pub store: StoreFiles,
+    /// The key ring's file.
+    pub keys: PathBuf,
+    /// The policy document, if one is named. Without one, the defaults hold.
+    pub policy: Option<PathBuf>,
+    /// Which component judges.
+    pub component: Component,
+    /// What to log.
+    pub log: Log,
+    /// Who may call the verify API.
+    pub clients: Vec<Client>,
+}
+
+/// Where to listen.
+#[derive(Debug)]
+pub struct Listen {
+    /// Gateways and portal.
+    pub web: Door,
+    /// The verify API.
+    pub api: Door,
+    /// Health and metrics. None switches them off.
+    pub metrics: Option<SocketAddr>,
+}
+
+/// One listener.
+#[derive(Clone, Debug)]
+pub struct Door {
+    /// Where.
+    pub address: Address,
+    /// Certificate chain and private key, if it speaks TLS.
+    pub tls: Option<Tls>,
+    /// How many connections may be open at once.
+    pub connections: usize,
+}
+
+/// Certificate chain and private key: two PEM files.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// The chain, the host's own certificate first.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+/// The embedded store's files.
+#[derive(Clone, Debug)]
+pub struct StoreFiles {
+    /// The database.
+    pub path: PathBuf,
+    /// The anchor, which shows that the database was not rolled back. Best kept on another disk.
+    pub anchor: PathBuf,
+}
+
+/// Which component judges.
+#[derive(Clone, Debug)]
+pub struct Component {
+    /// The file, or none for the one that the command carries.
+    pub file: Option<PathBuf>,
+    /// The only digest (SHA-256) that is accepted.
+    pub sha256: Option<[u8; 32]>,
+    /// How many steps may run at once. None leaves it to the engine.
+    pub instances: Option<u32>,
+}
+
+/// What to log.
+#[derive(Clone, Copy, Debug)]
+pub struct Log {
+    /// How a line looks.
+    pub format: LogFormat,
+    /// From which gravity on.
+    pub level: Level,
+}
+
+/// Who may call the verify API.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// Its name: the user part of its credential, and `origin.gateway` of what it asks.
+    pub name: String,
+    /// SHA-256 of its secret.
+    pub secret: [u8; 32],
+    /// Whose users it asks about.
+    pub tenant: String,
+    /// Under which first factor their names are known.
+    pub issuer: String,
+    /// Applications that it may name.
+    pub applications: Vec<String>,
+    /// Whether it may send `administer` events.
+    pub administer: bool,
+    /// Whether its answers hold `internal-reason`.
+    pub internal_reasons: bool,
+    /// How many requests it may make in a second, on average and at once.
+    pub requests_per_second: u32,
+}
+
+impl Config {
+    /// Reads and checks a configuration file.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|error| ConfigError {
+            path: path.to_owned(),
+            text: String::new(),
+            wrong: Wrong::Unreadable(error),
+        })?;
+        let base = path.parent().unwrap_or(Path::new("."));
+        Self::parse(&text, base).map_err(|problems| ConfigError {
+            path: path.to_owned(),
+            text,
+            wrong: Wrong::Problems(problems),
+        })
+    }
+
+    /// Reads and checks a configuration. Relative paths start at `base`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, in the order of the document.
+    pub fn parse(text: &str, base: &Path) -> Result<Self, Vec<Problem>> {
+        let document = Document::parse(text)?;
+        let file: file::File = document.read()?;
+        let mut problems = Vec::new();
+        let config = file.resolve(base, |key, problem, help| {
+            problems.push(document.problem(key, problem, help));
+        });
+        problems.sort_by_key(|problem| (problem.line, problem.column));
+        match config {
+            Some(config) if problems.is_empty() => Ok(config),
+            _ => Err(problems),
+        }
+    }
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug)]
+pub struct ConfigError {
+    path: PathBuf,
+    text: String,
+    wrong: Wrong,
+}
+
+#[derive(Debug)]
+enum Wrong {
+    Unreadable(std::io::Error),
+    Problems(Vec<Problem>),
+}
+
+impl ConfigError {
+    /// What is wrong with the file's text; empty where it could not be read at all.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        match &self.wrong {
+            Wrong::Unreadable(_) => &[],
+            Wrong::Problems(problems) => problems,
+        }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.display();
+        match &self.wrong {
+            Wrong::Unreadable(error) => write!(
+                f,
+                "cannot read the configuration {path}: {error}\n  Name it with --config, or start from \
+                 docs/cofactor.example.toml. `cofactor demo` needs none."
+            ),
+            Wrong::Problems(problems) => {
+                write!(f, "the configuration {path} cannot be used:")?;
+                for problem in problems {
+                    write!(f, "\n{}", Excerpt::of(&self.text, problem))?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// A problem shown in its line of the source, with a caret below it.
+pub struct Excerpt<'a> {
+    line: usize,
+    column: usize,
+    source: &'a str,
+    key: &'a str,
+    problem: &'a str,
+    help: &'a str,
+}
+
+impl<'a> Excerpt<'a> {
+    /// Takes the line out of the text.
+    #[must_use]
+    pub fn of(text: &'a str, problem: &'a Problem) -> Self {
+        Self::at(
+            text,
+            (problem.line, problem.column),
+            &problem.key,
+            &problem.problem,
+            &problem.help,
+        )
+    }
+
+    /// The same, for a problem from elsewhere: line and column from 1.
+    #[must_use]
+    pub fn at(
+        text: &'a str,
+        (line, column): (usize, usize),
+        key: &'a str,
+        problem: &'a str,
+        help: &'a str,
+    ) -> Self {
+        Self {
+            line,
+            column,
+            source: text.lines().nth(line.saturating_sub(1)).unwrap_or_default(),
+            key,
+            problem,
+            help,
+        }
+    }
+}
+
+impl fmt::Display for Excerpt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "  line {}, column {}: ", self.line, self.column)?;
+        if !self.key.is_empty() {
+            write!(f, "{}: ", self.key)?;
+        }
+        writeln!(f, "{}", self.problem)?;
+        // A tab stays a tab below, so that the caret keeps its column in every terminal.
+        let indent: String = self
+            .source
+            .chars()
+            .take(self.column.saturating_sub(1))
+            .map(|c| if c == '\t' { '\t' } else { ' ' })
+            .collect();
+        let source: String = self
+            .source
+            .chars()
+            .filter(|c| *c == '\t' || !c.is_control())
+            .collect();
+        write!(f, "    | {source}\n    | {indent}^")?;
+        if !self.help.is_empty() {
+            write!(f, " {}", self.help)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,5 @@
+//! The `cofactor` command: a second factor for sign-ins that already exist.
+//!
+//! The library target exists so that whole-system tests and benchmarks can use its parts; the command is in `main.rs`.
+
+pub mod config;
