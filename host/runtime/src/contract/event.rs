@@ -151,10 +151,13 @@ pub struct Risk {
 #[repr(u8)]
 pub enum RiskLevel {
     #[component(name = "low")]
+    /// Unlikely.
     Low,
     #[component(name = "medium")]
+    /// Possible.
     Medium,
     #[component(name = "high")]
+    /// Likely.
     High,
 }
 

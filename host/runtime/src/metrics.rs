@@ -1,0 +1,194 @@
+//! What the service counts and times, for whoever shows it.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::contract::{Outcome, Verdict};
+use crate::plugin::PluginError;
+use crate::service::{Settled, StepError};
+use crate::store::Committed;
+
+/// Counters since the service was made.
+#[derive(Default)]
+pub struct Metrics {
+    steps: Mutex<BTreeMap<(&'static str, String), u64>>,
+    verdicts: [AtomicU64; 3],
+    conflicts: AtomicU64,
+    faults: AtomicU64,
+    overloads: AtomicU64,
+    step_time: Histogram,
+    commit_time: Histogram,
+}
+
+impl Metrics {
+    /// Steps by outcome and internal reason.
+    #[must_use]
+    pub fn steps(&self) -> Vec<(&'static str, String, u64)> {
+        let steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        steps
+            .iter()
+            .map(|((outcome, reason), count)| (*outcome, reason.clone(), *count))
+            .collect()
+    }
+
+    /// Verdicts on sessions: `pass`, `step-up`, `deny`.
+    #[must_use]
+    pub fn verdicts(&self) -> [(&'static str, u64); 3] {
+        let [pass, step_up, deny] = &self.verdicts;
+        [
+            ("pass", read(pass)),
+            ("step-up", read(step_up)),
+            ("deny", read(deny)),
+        ]
+    }
+
+    /// Steps that lost a race and ran again.
+    #[must_use]
+    pub fn conflicts(&self) -> u64 {
+        read(&self.conflicts)
+    }
+
+    /// Steps that failed by the component's doing.
+    #[must_use]
+    pub fn faults(&self) -> u64 {
+        read(&self.faults)
+    }
+
+    /// Steps that were turned away for want of room.
+    #[must_use]
+    pub fn overloads(&self) -> u64 {
+        read(&self.overloads)
+    }
+
+    /// How long steps took, commit included.
+    #[must_use]
+    pub fn step_time(&self) -> &Histogram {
+        &self.step_time
+    }
+
+    /// How long commits took.
+    #[must_use]
+    pub fn commit_time(&self) -> &Histogram {
+        &self.commit_time
+    }
+
+    pub(crate) fn step(&self, took: Duration, result: &Result<Settled, StepError>) {
+        self.step_time.record(took);
+        let (outcome, reason) = match result {
+            Ok(settled) => named(&settled.outcome),
+            Err(error) => {
+                match error {
+                    StepError::Overloaded => self.overloads.fetch_add(1, Ordering::Relaxed),
+                    StepError::Plugin(_) => self.faults.fetch_add(1, Ordering::Relaxed),
+                    _ => 0,
+                };
+                ("error", error_name(error))
+            }
+        };
+        let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        match steps.get_mut(&(outcome, reason.to_owned())) {
+            Some(count) => *count += 1,
+            None => drop(steps.insert((outcome, reason.to_owned()), 1)),
+        }
+    }
+
+    pub(crate) fn verdict(&self, verdict: &Verdict) {
+        let [pass, step_up, deny] = &self.verdicts;
+        let counter = match verdict {
+            Verdict::Pass(_) => pass,
+            Verdict::StepUp(_) => step_up,
+            Verdict::Deny(_) | Verdict::Other(_) => deny,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn commit(&self, took: Duration, committed: Committed) {
+        self.commit_time.record(took);
+        if committed == Committed::Conflict {
+            self.conflicts.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Counts of durations up to fixed bounds.
+#[derive(Default)]
+pub struct Histogram {
+    buckets: [AtomicU64; BOUNDS.len()],
+    count: AtomicU64,
+    total_micros: AtomicU64,
+}
+
+/// Upper bounds of the buckets, in microseconds.
+const BOUNDS: [u64; 14] = [
+    25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 1_000_000,
+    10_000_000,
+];
+
+impl Histogram {
+    /// Upper bound in seconds and how many durations were not longer, for each bucket.
+    pub fn buckets(&self) -> impl Iterator<Item = (f64, u64)> + '_ {
+        let mut below = 0;
+        BOUNDS.iter().zip(&self.buckets).map(move |(bound, count)| {
+            below += read(count);
+            (*bound as f64 / 1e6, below)
+        })
+    }
+
+    /// How many durations there were.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        read(&self.count)
+    }
+
+    /// Their sum in seconds.
+    #[must_use]
+    pub fn sum(&self) -> f64 {
+        read(&self.total_micros) as f64 / 1e6
+    }
+
+    fn record(&self, took: Duration) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        if let Some(bucket) = BOUNDS
+            .iter()
+            .zip(&self.buckets)
+            .find(|(bound, _)| micros <= **bound)
+        {
+            bucket.1.fetch_add(1, Ordering::Relaxed);
+        }
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.total_micros.fetch_add(micros, Ordering::Relaxed);
+    }
+}
+
+fn named(outcome: &Outcome) -> (&'static str, &str) {
+    match outcome {
+        Outcome::Allow(it) => ("allow", &it.claims.reason),
+        Outcome::Challenge(it) => ("challenge", it.after.as_deref().unwrap_or("first")),
+        Outcome::Pending(_) => ("pending", ""),
+        Outcome::Enrol(it) => ("enrol", it.after.as_deref().unwrap_or("first")),
+        Outcome::Deny(it) => ("deny", &it.internal_reason),
+        Outcome::Done(it) => ("done", &it.reason),
+        Outcome::Delegate(_) => ("delegate", ""),
+        Outcome::Other(_) => ("other", ""),
+    }
+}
+
+fn error_name(error: &StepError) -> &'static str {
+    match error {
+        StepError::Overloaded => "overloaded",
+        StepError::Plugin(PluginError::Component(_)) => "component-fault",
+        StepError::Plugin(PluginError::Malformed(_)) => "malformed-answer",
+        StepError::Plugin(_) => "component-failure",
+        StepError::BadRequest(_) => "bad-request",
+        StepError::Unavailable(_) => "store-unavailable",
+        StepError::Tampered(_) => "tampered",
+        StepError::Clock(_) => "clock-jumped",
+        StepError::Randomness => "no-randomness",
+    }
+}
+
+fn read(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
+}

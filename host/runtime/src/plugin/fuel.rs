@@ -1,0 +1,53 @@
+//! How much work each kind of call may do. Fuel is deterministic: the same call takes the same fuel on every machine.
+
+use crate::contract::{Action, AdministrationChange, Proof};
+
+/// Fuel for each kind of call: a multiple of what its largest legal case takes, as measured in tests/cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fuel {
+    /// `describe`.
+    pub describe: u64,
+    /// `compile-policy` of 64 KiB.
+    pub compile_policy: u64,
+    /// A step that checks one code against every credential.
+    pub step: u64,
+    /// A step that looks for two successive codes in the widest window, for every credential.
+    pub resynchronise: u64,
+    /// `authorize`.
+    pub authorize: u64,
+    /// `view` of the largest account.
+    pub view: u64,
+}
+
+impl Default for Fuel {
+    fn default() -> Self {
+        Self {
+            describe: 1_000_000,
+            compile_policy: 100_000_000,
+            step: 20_000_000,
+            resynchronise: 500_000_000,
+            authorize: 1_000_000,
+            view: 10_000_000,
+        }
+    }
+}
+
+impl Fuel {
+    /// The bound for a step with this action.
+    #[must_use]
+    pub fn of(&self, action: &Action) -> u64 {
+        match action {
+            Action::Answer(answer) | Action::EnrolFinish(answer)
+                if matches!(answer.proof, Proof::TwoCodes(_)) =>
+            {
+                self.resynchronise
+            }
+            Action::Administer(by)
+                if matches!(by.change, AdministrationChange::ImportOtpauth(_)) =>
+            {
+                self.step
+            }
+            _ => self.step,
+        }
+    }
+}

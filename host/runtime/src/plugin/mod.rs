@@ -1,0 +1,581 @@
+//! The engine: loads a component once and runs each call in an instance of its own.
+//!
+//! The linker is empty and stays empty, memory is fixed, fuel is bounded for each kind of call, and an instance is thrown
+//! away after one call: nothing of one user is in memory when another user's request runs. A trap, an exceeded bound or
+//! a malformed answer is a [`Fault`](PluginError::Fault), which denies.
+
+mod bounds;
+mod fuel;
+
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use sha2::{Digest, Sha256};
+use wasmtime::component::{
+    Component, ComponentExportIndex, ComponentNamedList, InstancePre, Lift, Linker, Lower,
+};
+use wasmtime::{
+    Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, ResourceLimiter, Store,
+    StoreLimits, StoreLimitsBuilder, Trap,
+};
+
+use crate::contract::{
+    AccountView, Claims, CompiledPolicy, Context, Description, Event, Fault, PolicyError, Request,
+    Transition, Verdict,
+};
+
+pub use bounds::{MAX_ACCOUNT, MAX_POLICY, MAX_POLICY_SOURCE, check_event};
+pub use fuel::Fuel;
+
+/// The interface that a component exports.
+const INTERFACE: &str = "cofactor:mfa/verifier@0.1.0";
+
+/// How the engine is set up.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How many calls may run at once: 1 to 1,000. One more is [`PluginError::Overloaded`].
+    pub instances: u32,
+    /// The SHA-256 digest that the component's bytes must have, if one is pinned. Checked before anything is parsed.
+    pub sha256: Option<[u8; 32]>,
+    /// How much linear memory a component may have, in bytes.
+    pub memory: usize,
+    /// How much of each call's work is allowed.
+    pub fuel: Fuel,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            instances: 64,
+            sha256: None,
+            memory: 4 << 16,
+            fuel: Fuel::default(),
+        }
+    }
+}
+
+/// Why a component was not loaded. Whatever ran before goes on running.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The bytes are not the ones that the configuration pins.
+    #[error("the component's SHA-256 is {found}, but the configuration pins {pinned}")]
+    Digest {
+        /// What the bytes have.
+        found: Hex,
+        /// What was asked for.
+        pinned: Hex,
+    },
+    /// It wants something from the host: it would have a way out.
+    #[error("the component imports `{0}`; a component may import nothing")]
+    Imports(String),
+    /// It does not export what the contract says.
+    #[error("the component does not export `{INTERFACE}` as the contract has it: {0}")]
+    Contract(String),
+    /// It needs more than an instance may have.
+    #[error("the component does not fit: {0}")]
+    Resources(String),
+    /// It is no component, or it could not be compiled.
+    #[error("the component could not be compiled: {0}")]
+    Invalid(String),
+    /// It failed when it was asked what it is.
+    #[error("the component failed when it was asked to describe itself: {0}")]
+    Describe(PluginError),
+}
+
+/// Why a call has no result. Always a denial.
+#[derive(Debug, thiserror::Error)]
+pub enum PluginError {
+    /// All instances are busy: 503, never the user's failure.
+    #[error("all instances are busy")]
+    Overloaded,
+    /// The component answered with a fault of its own.
+    #[error("the component answered with a fault: {0:?}")]
+    Component(Fault),
+    /// The component trapped, ran out of fuel or memory, or answered with more than it may.
+    #[error("the component failed: {0}")]
+    Fault(Failure),
+    /// What it was to be asked breaks the contract; it was not asked.
+    #[error("the input breaks the contract: {0}")]
+    BadRequest(String),
+    /// The answer breaks the contract.
+    #[error("the component's answer breaks the contract: {0}")]
+    Malformed(String),
+}
+
+/// How a component failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// It used up its fuel: an endless loop, or work out of proportion.
+    OutOfFuel,
+    /// It trapped: the engine's name of the trap.
+    Trap(String),
+    /// Its answer was larger than an answer may be, or could not be read.
+    Answer(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OutOfFuel => f.write_str("it used up its fuel"),
+            Self::Trap(trap) => write!(f, "it trapped: {trap}"),
+            Self::Answer(what) => write!(f, "its answer could not be taken: {what}"),
+        }
+    }
+}
+
+/// A SHA-256 digest in hexadecimal.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Hex(pub [u8; 32]);
+
+impl fmt::Display for Hex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Hex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// A policy that one component compiled. It is bound to that component: another one refuses it.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    component: Hex,
+    compiled: CompiledPolicy,
+}
+
+impl Policy {
+    /// What the component is given, and what the host acts on.
+    #[must_use]
+    pub fn compiled(&self) -> &CompiledPolicy {
+        &self.compiled
+    }
+}
+
+/// A loaded component. Cheap to call from many threads at once.
+pub struct Plugin {
+    engine: Engine,
+    instance: InstancePre<Limits>,
+    exports: Exports,
+    digest: Hex,
+    description: Description,
+    fuel: Fuel,
+    memory: usize,
+    busy: AtomicUsize,
+    instances: usize,
+}
+
+struct Exports {
+    describe: ComponentExportIndex,
+    compile_policy: ComponentExportIndex,
+    step: ComponentExportIndex,
+    authorize: ComponentExportIndex,
+    view: ComponentExportIndex,
+}
+
+impl Plugin {
+    /// Checks, compiles and asks a component what it is. Takes about a tenth of a second.
+    ///
+    /// # Errors
+    /// The first of the checks that fails; nothing of the component has run before the last one.
+    pub fn load(bytes: &[u8], options: &Options) -> Result<Self, LoadError> {
+        let digest = Hex(Sha256::digest(bytes).into());
+        if let Some(pinned) = options.sha256.map(Hex)
+            && pinned != digest
+        {
+            return Err(LoadError::Digest {
+                found: digest,
+                pinned,
+            });
+        }
+        let engine = Engine::new(&config(options))
+            .map_err(|error| LoadError::Invalid(describe_error(&error)))?;
+        let component = Component::from_binary(&engine, bytes)
+            .map_err(|error| LoadError::Invalid(describe_error(&error)))?;
+        if let Some((name, _)) = component.component_type().imports(&engine).next() {
+            return Err(LoadError::Imports(name.to_owned()));
+        }
+        if let Some(needs) = component.resources_required()
+            && needs
+                .max_initial_memory_size
+                .is_some_and(|bytes| bytes > options.memory as u64)
+        {
+            let pages = needs.max_initial_memory_size.unwrap_or_default() / 65_536;
+            return Err(LoadError::Resources(format!(
+                "it starts with {pages} pages of memory, and {} are allowed",
+                options.memory / 65_536
+            )));
+        }
+        let instance = Linker::<Limits>::new(&engine)
+            .instantiate_pre(&component)
+            .map_err(|error| LoadError::Resources(describe_error(&error)))?;
+        let mut plugin = Self {
+            exports: Exports::of(&component)?,
+            instance,
+            engine,
+            digest,
+            description: Description {
+                name: String::new(),
+                version: String::new(),
+                methods: Vec::new(),
+                actions: Vec::new(),
+                effects: Vec::new(),
+                reads: (0, 0),
+                writes: 0,
+                presets: Vec::new(),
+            },
+            fuel: options.fuel,
+            memory: options.memory,
+            busy: AtomicUsize::new(0),
+            instances: usize::try_from(options.instances.max(1)).unwrap_or(1),
+        };
+        plugin.check_types()?;
+        let (description,) = plugin
+            .call::<(), (Description,)>(&plugin.exports.describe, (), plugin.fuel.describe)
+            .map_err(LoadError::Describe)?
+            .0;
+        plugin.description = description;
+        Ok(plugin)
+    }
+
+    /// The SHA-256 digest of the component's bytes.
+    #[must_use]
+    pub fn digest(&self) -> Hex {
+        self.digest
+    }
+
+    /// What the component says of itself.
+    #[must_use]
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// How many calls run now, and how many may.
+    #[must_use]
+    pub fn load_now(&self) -> (usize, usize) {
+        (self.busy.load(Ordering::Relaxed), self.instances)
+    }
+
+    /// Checks a policy document and compiles it for this component.
+    ///
+    /// # Errors
+    /// Outside: the call failed. Inside: what is wrong with the document, in its order.
+    pub fn compile_policy(
+        &self,
+        document: &str,
+    ) -> Result<Result<Policy, Vec<PolicyError>>, PluginError> {
+        bounds::check_policy_source(document)?;
+        let ((compiled,), _) = self.call::<(&str,), (Result<CompiledPolicy, Vec<PolicyError>>,)>(
+            &self.exports.compile_policy,
+            (document,),
+            self.fuel.compile_policy,
+        )?;
+        match compiled {
+            Ok(compiled) => {
+                bounds::check_compiled(&compiled)?;
+                Ok(Ok(Policy {
+                    component: self.digest,
+                    compiled,
+                }))
+            }
+            Err(errors) => Ok(Err(errors)),
+        }
+    }
+
+    /// Judges one event of one account. `context.policy` holds the bytes of `policy`, which says whose they are.
+    ///
+    /// # Errors
+    /// Every one of them is a denial.
+    pub fn step(
+        &self,
+        policy: &Policy,
+        context: &Context,
+        account: Option<&[u8]>,
+        event: &Event,
+    ) -> Result<Transition, PluginError> {
+        self.step_metered(policy, context, account, event)
+            .map(|(transition, _)| transition)
+    }
+
+    /// The same, with the fuel that it took: a cost that is the same on every machine.
+    ///
+    /// # Errors
+    /// As [`Plugin::step`].
+    pub fn step_metered(
+        &self,
+        policy: &Policy,
+        context: &Context,
+        account: Option<&[u8]>,
+        event: &Event,
+    ) -> Result<(Transition, u64), PluginError> {
+        self.check_policy(policy)?;
+        bounds::check_context(context)?;
+        bounds::check_account(account)?;
+        check_event(event)?;
+        let ((result,), fuel) = self
+            .call::<(&Context, Option<&[u8]>, &Event), (Result<Transition, Fault>,)>(
+                &self.exports.step,
+                (context, account, event),
+                self.fuel.of(&event.action),
+            )?;
+        let transition = result.map_err(PluginError::Component)?;
+        bounds::check_transition(&transition, event)?;
+        Ok((transition, fuel))
+    }
+
+    /// Judges whether a session is enough for a request.
+    ///
+    /// # Errors
+    /// Every one of them is a denial.
+    pub fn authorize(
+        &self,
+        policy: &Policy,
+        context: &Context,
+        session: &Claims,
+        request: &Request,
+    ) -> Result<Verdict, PluginError> {
+        self.check_policy(policy)?;
+        bounds::check_request(request)?;
+        let ((result,), _) = self
+            .call::<(&Context, &Claims, &Request), (Result<Verdict, Fault>,)>(
+                &self.exports.authorize,
+                (context, session, request),
+                self.fuel.authorize,
+            )?;
+        let verdict = result.map_err(PluginError::Component)?;
+        bounds::check_verdict(&verdict, session)?;
+        Ok(verdict)
+    }
+
+    /// What a console may show of an account.
+    ///
+    /// # Errors
+    /// Where the record cannot be read.
+    pub fn view(&self, account: &[u8]) -> Result<AccountView, PluginError> {
+        bounds::check_account(Some(account))?;
+        let ((result,), _) = self.call::<(&[u8],), (Result<AccountView, Fault>,)>(
+            &self.exports.view,
+            (account,),
+            self.fuel.view,
+        )?;
+        result.map_err(PluginError::Component)
+    }
+
+    fn check_policy(&self, policy: &Policy) -> Result<(), PluginError> {
+        if policy.component == self.digest {
+            return Ok(());
+        }
+        Err(PluginError::Component(Fault::BadPolicy(format!(
+            "compiled by component {}, but {} is loaded",
+            policy.component, self.digest
+        ))))
+    }
+
+    /// Looks at the types of every export once, so that a call can only fail by what the component does.
+    fn check_types(&self) -> Result<(), LoadError> {
+        let contract = |error: wasmtime::Error| LoadError::Contract(describe_error(&error));
+        let mut store = self
+            .store(self.fuel.describe)
+            .map_err(LoadError::Describe)?;
+        let it = self
+            .instance
+            .instantiate(&mut store)
+            .map_err(|error| LoadError::Resources(describe_error(&error)))?;
+        it.get_typed_func::<(), (Description,)>(&mut store, &self.exports.describe)
+            .map_err(contract)?;
+        it.get_typed_func::<(&str,), (Result<CompiledPolicy, Vec<PolicyError>>,)>(
+            &mut store,
+            &self.exports.compile_policy,
+        )
+        .map_err(contract)?;
+        it.get_typed_func::<(&Context, Option<&[u8]>, &Event), (Result<Transition, Fault>,)>(
+            &mut store,
+            &self.exports.step,
+        )
+        .map_err(contract)?;
+        it.get_typed_func::<(&Context, &Claims, &Request), (Result<Verdict, Fault>,)>(
+            &mut store,
+            &self.exports.authorize,
+        )
+        .map_err(contract)?;
+        it.get_typed_func::<(&[u8],), (Result<AccountView, Fault>,)>(
+            &mut store,
+            &self.exports.view,
+        )
+        .map_err(contract)?;
+        Ok(())
+    }
+
+    /// One call in an instance of its own, and the fuel that it took.
+    fn call<Params, Results>(
+        &self,
+        export: &ComponentExportIndex,
+        params: Params,
+        fuel: u64,
+    ) -> Result<(Results, u64), PluginError>
+    where
+        Params: ComponentNamedList + Lower,
+        Results: ComponentNamedList + Lift,
+    {
+        let _permit = Permit::take(&self.busy, self.instances)?;
+        let mut store = self.store(fuel)?;
+        let instance = self
+            .instance
+            .instantiate(&mut store)
+            .map_err(|error| classify(&error))?;
+        let function = instance
+            .get_typed_func::<Params, Results>(&mut store, export)
+            .map_err(|error| classify(&error))?;
+        let results = function
+            .call(&mut store, params)
+            .map_err(|error| classify(&error))?;
+        let left = store.get_fuel().unwrap_or(0);
+        Ok((results, fuel.saturating_sub(left)))
+    }
+
+    fn store(&self, fuel: u64) -> Result<Store<Limits>, PluginError> {
+        let mut store = Store::new(&self.engine, Limits::new(self.memory));
+        store.limiter(|limits| limits as &mut dyn ResourceLimiter);
+        store.set_fuel(fuel).map_err(|error| classify(&error))?;
+        store.set_hostcall_fuel(bounds::MAX_ANSWER);
+        Ok(store)
+    }
+}
+
+impl Exports {
+    fn of(component: &Component) -> Result<Self, LoadError> {
+        let missing = |name: &str| LoadError::Contract(format!("`{name}` is missing"));
+        let interface = component
+            .get_export_index(None, INTERFACE)
+            .ok_or_else(|| missing(INTERFACE))?;
+        let of = |name: &str| {
+            component
+                .get_export_index(Some(&interface), name)
+                .ok_or_else(|| missing(name))
+        };
+        Ok(Self {
+            describe: of("describe")?,
+            compile_policy: of("compile-policy")?,
+            step: of("step")?,
+            authorize: of("authorize")?,
+            view: of("view")?,
+        })
+    }
+}
+
+/// One call's place among those that may run at once.
+struct Permit<'a>(&'a AtomicUsize);
+
+impl<'a> Permit<'a> {
+    fn take(busy: &'a AtomicUsize, instances: usize) -> Result<Self, PluginError> {
+        if busy.fetch_add(1, Ordering::AcqRel) >= instances {
+            busy.fetch_sub(1, Ordering::AcqRel);
+            return Err(PluginError::Overloaded);
+        }
+        Ok(Self(busy))
+    }
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// What an instance may have.
+struct Limits(StoreLimits);
+
+impl Limits {
+    fn new(memory: usize) -> Self {
+        Self(
+            StoreLimitsBuilder::new()
+                .memory_size(memory)
+                .table_elements(bounds::MAX_TABLE)
+                .memories(1)
+                .instances(8)
+                .tables(4)
+                .trap_on_grow_failure(true)
+                .build(),
+        )
+    }
+}
+
+impl ResourceLimiter for Limits {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        self.0.memory_growing(current, desired, maximum)
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        self.0.table_growing(current, desired, maximum)
+    }
+
+    fn instances(&self) -> usize {
+        self.0.instances()
+    }
+
+    fn tables(&self) -> usize {
+        self.0.tables()
+    }
+
+    fn memories(&self) -> usize {
+        self.0.memories()
+    }
+}
+
+/// The engine as it was measured: see docs/engine.md for what each choice buys.
+fn config(options: &Options) -> Config {
+    let instances = options.instances.clamp(1, 1_000);
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(instances)
+        .total_core_instances(4 * instances)
+        .total_memories(instances)
+        .total_tables(2 * instances)
+        .max_memory_size(options.memory)
+        .table_elements(bounds::MAX_TABLE)
+        .max_memories_per_component(1)
+        .max_tables_per_component(4)
+        .linear_memory_keep_resident(options.memory)
+        .table_keep_resident(16 << 10);
+    let mut config = Config::new();
+    config
+        .wasm_component_model(true)
+        .concurrency_support(false)
+        .consume_fuel(true)
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+        .memory_init_cow(true)
+        .wasm_relaxed_simd(false)
+        .cranelift_nan_canonicalization(true);
+    config
+}
+
+fn classify(error: &wasmtime::Error) -> PluginError {
+    if error.is::<wasmtime::PoolConcurrencyLimitError>() {
+        return PluginError::Overloaded;
+    }
+    PluginError::Fault(match error.downcast_ref::<Trap>() {
+        Some(Trap::OutOfFuel) => Failure::OutOfFuel,
+        Some(trap) => Failure::Trap(trap.to_string()),
+        None => Failure::Answer(describe_error(error)),
+    })
+}
+
+/// The whole chain of causes in one line; wasmtime's own text has a backtrace in it.
+fn describe_error(error: &wasmtime::Error) -> String {
+    error
+        .chain()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}

@@ -1,0 +1,453 @@
+//! The one door: load, step, commit, answer.
+//!
+//! Nothing else calls the component and nothing else writes accounts. An outcome leaves this module only after all that
+//! belongs to it is durable; a lost race runs the step again on the new record (DESIGN.md, decision 2).
+
+mod audit;
+mod observe;
+
+use std::sync::Arc;
+use std::time::Instant as Stopwatch;
+
+use zeroize::Zeroizing;
+
+use crate::clock::{Clock, ClockJumped};
+use crate::contract::{
+    AccountView, Change, Claim, Claims, Context, Effect, EffectKind, Event, HostPolicy, Outcome,
+    PolicyError, Request, Transition, Verdict,
+};
+use crate::metrics::Metrics;
+use crate::plugin::{Plugin, PluginError, Policy};
+use crate::seal::{AccountKeys, KeyRing, SealedBox, effect_binding, random, record_binding};
+use crate::store::{
+    AccountId, Commit, Committed, Load, Name, OutboxRow, Query, Store, StoreError, Write,
+};
+
+use observe::Observer;
+
+/// How often a step is run again after a lost race before the answer is overload.
+const ATTEMPTS: u32 = 8;
+
+/// Signs in: one service for each store.
+pub struct Service<S> {
+    plugin: Plugin,
+    policy: Policy,
+    store: S,
+    clock: Arc<dyn Clock>,
+    ring: KeyRing,
+    records: SealedBox,
+    effects: SealedBox,
+    account_keys: AccountKeys,
+    observer: Observer,
+    metrics: Metrics,
+}
+
+/// What became of an event, after it was committed.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    /// What the component decided.
+    pub outcome: Outcome,
+    /// Whose account it is; a shadow record's for an unknown user.
+    pub account: AccountId,
+    /// Whether the user has an account now.
+    pub known: bool,
+    /// The account's session generation.
+    pub generation: u64,
+}
+
+/// Why there is no outcome. Every one of them denies; none is the user's failure.
+#[derive(Debug, thiserror::Error)]
+pub enum StepError {
+    /// Too much to do, or too many lost races: 503.
+    #[error("overloaded")]
+    Overloaded,
+    /// The component failed, or its answer breaks the contract.
+    #[error(transparent)]
+    Plugin(PluginError),
+    /// The caller broke the contract: 400.
+    #[error("{0}")]
+    BadRequest(String),
+    /// The store cannot answer: the only failure that a fail mode OPEN may answer.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// A record was altered, swapped or rolled back.
+    #[error("tampered with: {0}")]
+    Tampered(String),
+    /// The host's clock is not to be trusted now.
+    #[error(transparent)]
+    Clock(#[from] ClockJumped),
+    /// The operating system has no randomness to give.
+    #[error("no randomness")]
+    Randomness,
+}
+
+/// Why a service could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// The policy document is wrong: all that is wrong with it.
+    #[error("the policy has {} error(s)", .0.len())]
+    Policy(Vec<PolicyError>),
+    /// The component failed on the policy.
+    #[error("the component could not compile the policy: {0}")]
+    Plugin(#[from] PluginError),
+}
+
+impl<S: Store> Service<S> {
+    /// A service with this component, store, key ring and policy document (TOML; empty for the defaults).
+    ///
+    /// # Errors
+    /// Where the policy is wrong.
+    pub fn new(
+        plugin: Plugin,
+        store: S,
+        ring: KeyRing,
+        policy: &str,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, ServiceError> {
+        let policy = plugin
+            .compile_policy(policy)?
+            .map_err(ServiceError::Policy)?;
+        let observer = Observer::new(&ring, &policy.compiled().host);
+        Ok(Self {
+            records: ring.sealed_box("record"),
+            effects: ring.sealed_box("outbox"),
+            account_keys: ring.account_keys(),
+            plugin,
+            policy,
+            store,
+            clock,
+            ring,
+            observer,
+            metrics: Metrics::default(),
+        })
+    }
+
+    /// Judges one event of the user of that name. Fills in `event.origin.known`; the rest is the gateway's.
+    ///
+    /// # Errors
+    /// Every one of them denies.
+    pub async fn step(&self, name: &Name, mut event: Event) -> Result<Settled, StepError> {
+        let started = Stopwatch::now();
+        let result = self.settle(name, &mut event).await;
+        self.metrics.step(started.elapsed(), &result);
+        result
+    }
+
+    /// Judges whether a session is enough for a request. Reads the account's session generation and nothing else,
+    /// writes nothing.
+    ///
+    /// # Errors
+    /// Every one of them denies.
+    pub fn authorize(
+        &self,
+        name: &Name,
+        claims: &Claims,
+        mut request: Request,
+    ) -> Result<Verdict, StepError> {
+        // An account that is gone has no generation that a session could be of.
+        request.generation = self.store.generation(name)?.unwrap_or(u64::MAX);
+        let context = self.context(self.clock.now()?, &name.tenant, Vec::new(), None);
+        let verdict = self
+            .plugin
+            .authorize(&self.policy, &context, claims, &request)?;
+        self.metrics.verdict(&verdict);
+        Ok(verdict)
+    }
+
+    /// What a console may show of the user's account; none where there is none.
+    ///
+    /// # Errors
+    /// Where the record cannot be read.
+    pub async fn view(&self, name: &Name) -> Result<Option<AccountView>, StepError> {
+        let now = self.clock.now()?;
+        let loaded = self.load(name, None, now).await?;
+        if !loaded.known {
+            return Ok(None);
+        }
+        match self.open(name, &loaded)? {
+            Some(record) => Ok(Some(self.plugin.view(&record)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// The session generation of the user's account; none where there is no account.
+    ///
+    /// # Errors
+    /// Where the store cannot answer.
+    pub fn generation(&self, name: &Name) -> Result<Option<u64>, StoreError> {
+        self.store.generation(name)
+    }
+
+    /// The part of the policy that the host acts on.
+    #[must_use]
+    pub fn host_policy(&self) -> &HostPolicy {
+        &self.policy.compiled().host
+    }
+
+    /// What is allowed in the policy but unwise.
+    #[must_use]
+    pub fn policy_warnings(&self) -> &[PolicyError] {
+        &self.policy.compiled().warnings
+    }
+
+    /// The component.
+    #[must_use]
+    pub fn plugin(&self) -> &Plugin {
+        &self.plugin
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// What was counted and timed so far.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// The clock that decisions go by.
+    ///
+    /// # Errors
+    /// While it is not to be trusted.
+    pub fn now(&self) -> Result<u64, ClockJumped> {
+        self.clock.now()
+    }
+
+    /// A seal for cookies and tokens of the host's own.
+    #[must_use]
+    pub fn sealed_box(&self, purpose: &str) -> SealedBox {
+        self.ring.sealed_box(purpose)
+    }
+
+    /// A key for digests of the host's own.
+    #[must_use]
+    pub fn digest_key(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
+        self.ring.digest_key(purpose)
+    }
+
+    async fn settle(&self, name: &Name, event: &mut Event) -> Result<Settled, StepError> {
+        crate::plugin::check_event(event)?;
+        let mut clash = false;
+        for _ in 0..ATTEMPTS {
+            let now = self.clock.now()?;
+            let loaded = self
+                .load(name, event.origin.address.as_deref(), now)
+                .await?;
+            event.origin.known = loaded.known;
+            let record = self.open(name, &loaded)?;
+            let mut context = self.context(
+                now,
+                &name.tenant,
+                self.observer.counts(&loaded.counts),
+                Some(loaded.id),
+            );
+            context.entropy = random::<32>().map_err(|_| StepError::Randomness)?.to_vec();
+            context.refuse_before = loaded.refuse_before;
+            if clash {
+                context
+                    .facts
+                    .push(("claim-clash".to_owned(), "true".to_owned()));
+            }
+            let mut id = loaded.id;
+            let account = record.as_ref().map(|record| record.as_slice());
+            let mut transition = self.plugin.step(&self.policy, &context, account, event)?;
+            let create = !loaded.known && matches!(transition.account, Change::Write(_));
+            if create {
+                // A new account hashes with keys of its own, and those belong to its id: run again with them.
+                id = AccountId(random::<16>().map_err(|_| StepError::Randomness)?);
+                context.keys = self.account_keys.derive(&name.tenant, id);
+                transition = self.plugin.step(&self.policy, &context, account, event)?;
+            }
+            let outcome = transition.outcome.clone();
+            let generation = transition.generation;
+            let removed = matches!(transition.account, Change::Remove);
+            let expected = if create {
+                0
+            } else {
+                loaded.record.as_ref().map_or(0, |(_, version)| *version)
+            };
+            let commit = self.commit(name, event, now, (id, create, expected), transition)?;
+            let started = Stopwatch::now();
+            let committed = if commit.is_empty() {
+                Committed::Done
+            } else {
+                self.store.commit(commit).await?
+            };
+            self.metrics.commit(started.elapsed(), committed);
+            match committed {
+                Committed::Done => {
+                    let known = (loaded.known || create) && !removed;
+                    return Ok(Settled {
+                        outcome,
+                        account: id,
+                        known,
+                        generation,
+                    });
+                }
+                Committed::Conflict => {}
+                Committed::Clash => clash = true,
+            }
+        }
+        Err(StepError::Overloaded)
+    }
+
+    async fn load(&self, name: &Name, address: Option<&str>, now: u64) -> Result<Load, StepError> {
+        let observe = self.observer.keys(name, address);
+        let query = Query {
+            name,
+            shadow: self.observer.shadow(name),
+            observe: &observe,
+            now,
+        };
+        Ok(self.store.load(&query).await?)
+    }
+
+    /// Opens the record's seal: it opens only as this tenant's, this account's and this version's.
+    fn open(&self, name: &Name, loaded: &Load) -> Result<Option<Zeroizing<Vec<u8>>>, StepError> {
+        let Some((sealed, version)) = &loaded.record else {
+            return Ok(None);
+        };
+        let bound = record_binding(&name.tenant, loaded.id, *version);
+        match self.records.open(&bound, sealed) {
+            Some(record) => Ok(Some(record)),
+            None => Err(StepError::Tampered(format!(
+                "the seal of account {} is broken",
+                loaded.id
+            ))),
+        }
+    }
+
+    fn context(
+        &self,
+        now: u64,
+        tenant: &str,
+        observed: Vec<crate::contract::Observation>,
+        account: Option<AccountId>,
+    ) -> Context {
+        Context {
+            now,
+            entropy: Vec::new(),
+            policy: self.policy.compiled().bytes.clone(),
+            tenant: tenant.to_owned(),
+            keys: account.map_or_else(Vec::new, |id| self.account_keys.derive(tenant, id)),
+            observed,
+            write_version: 0,
+            refuse_before: 0,
+            facts: Vec::new(),
+        }
+    }
+
+    fn commit(
+        &self,
+        name: &Name,
+        event: &Event,
+        now: u64,
+        (id, create, expected): (AccountId, bool, u64),
+        transition: Transition,
+    ) -> Result<Commit, StepError> {
+        let write = match transition.account {
+            Change::Keep => Write::Keep,
+            Change::Remove => Write::Remove,
+            Change::Write(record) | Change::Decoy(record) => {
+                let record = Zeroizing::new(record);
+                let bound = record_binding(&name.tenant, id, expected + 1);
+                Write::Put(
+                    self.records
+                        .seal(&bound, &record)
+                        .map_err(|_| StepError::Randomness)?,
+                )
+            }
+        };
+        let outbox = transition
+            .effects
+            .iter()
+            .map(|effect| self.outbox_row(&name.tenant, effect))
+            .collect::<Result<_, _>>()?;
+        let (mut take, mut drop) = (Vec::new(), Vec::new());
+        for claim in &transition.claims {
+            match claim {
+                Claim::Take(digest) => take.extend(digest.first_chunk::<32>()),
+                Claim::Drop(digest) => drop.extend(digest.first_chunk::<32>()),
+                Claim::Other(_) => {}
+            }
+        }
+        let audit = transition
+            .audit
+            .iter()
+            .map(|fact| audit::row(id, name, event, fact))
+            .collect();
+        Ok(Commit {
+            id,
+            create: create.then(|| name.clone()),
+            expected,
+            write,
+            generation: transition.generation,
+            counts: self.observer.increments(
+                name,
+                event.origin.address.as_deref(),
+                &transition.counts,
+            ),
+            take,
+            drop,
+            outbox,
+            audit,
+            tenant: name.tenant.clone(),
+            now,
+        })
+    }
+
+    fn outbox_row(&self, tenant: &str, effect: &Effect) -> Result<OutboxRow, StepError> {
+        let mut id = [0; 16];
+        for (byte, pair) in id.iter_mut().zip(effect.id.as_bytes().chunks(2)) {
+            *byte = pair.iter().fold(0, |value, c| {
+                value << 4 | char::from(*c).to_digit(16).unwrap_or(0) as u8
+            });
+        }
+        let plain = Zeroizing::new(serde_json::to_vec(effect).map_err(|_| StepError::Randomness)?);
+        let payload = self
+            .effects
+            .seal(&effect_binding(tenant, &id), &plain)
+            .map_err(|_| StepError::Randomness)?;
+        Ok(OutboxRow {
+            effect: id,
+            kind: kind_of(&effect.what).to_owned(),
+            expires: effect.expires,
+            payload,
+        })
+    }
+}
+
+impl From<PluginError> for StepError {
+    fn from(error: PluginError) -> Self {
+        match error {
+            PluginError::Overloaded => Self::Overloaded,
+            PluginError::BadRequest(what) => Self::BadRequest(what),
+            other => Self::Plugin(other),
+        }
+    }
+}
+
+impl From<StoreError> for StepError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(what) => Self::Unavailable(what),
+            StoreError::Tampered(what) => Self::Tampered(what),
+            StoreError::Overloaded => Self::Overloaded,
+        }
+    }
+}
+
+fn kind_of(effect: &EffectKind) -> &'static str {
+    match effect {
+        EffectKind::SendText(_) => "send-text",
+        EffectKind::PlaceCall(_) => "place-call",
+        EffectKind::Push(_) => "push",
+        EffectKind::SendMail(_) => "send-mail",
+        EffectKind::Notify(_) => "notify",
+        EffectKind::Forward(_) => "forward",
+        EffectKind::Other(_) => "other",
+    }
+}
