@@ -1,6 +1,6 @@
 //! What follows from a document that was read: rules between keys, warnings, and the compiled policy.
 
-use super::compiled::{self, MAX_BYTES};
+use super::compiled::{self, MAX_BYTES, MAX_NAME};
 use super::document::{Compiled, Given, HostPolicy, Observed, Reader};
 use super::keys::{self, KEYS};
 use super::presets::{ADVICE, Advice, Equal, FAIL_OPEN, LEVEL_1, LEVEL_3, RULES, Rule};
@@ -33,7 +33,7 @@ impl Reader {
         self.advise();
         self.report.sort();
 
-        let mut entries = Vec::new();
+        let mut entries = Vec::with_capacity(self.applications.len() * (MAX_NAME + 7));
         let mut fail_open = Vec::new();
         for named in self.applications {
             let Some(name) = named.name.value else {
