@@ -1,45 +1,105 @@
 //! The Cofactor component: everything that decides about a second factor, and no I/O.
+//!
+//! It is a pure function over values: [`step`] takes a context, an account's record and an event, and answers a
+//! transition. Time and entropy are arguments, so equal inputs give equal outputs: a step can be retried, replayed and
+//! tried against another version. The same functions that the component exports can be called natively, with the types
+//! of [`contract`].
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`step`](mod@step) | the state machine, one function a kind of event |
+//! | [`account`] | the record, its encoding, its migrations |
+//! | [`methods`] | how to verify, one file a method |
+//! | [`throttle`] | failure counters, back-off, lockout |
+//! | [`policy`] | the operator's document and its compiled form |
+//! | [`authorize`](mod@authorize) | whether a session is enough for a request |
+//! | [`view`](mod@view) | what a console may show |
 
+pub mod account;
 #[cfg(target_arch = "wasm32")]
 #[allow(unsafe_code)]
 mod arena;
+pub mod audit;
 pub mod authorize;
 pub mod base32;
 pub mod contract;
+pub mod entropy;
+pub mod identifier;
+pub mod input;
+pub mod methods;
 pub mod otpauth;
 pub mod policy;
+pub mod reason;
+pub mod step;
+pub mod throttle;
+pub mod view;
 
 use contract::{
-    AccountView, Claims, CompiledPolicy, Context, Description, Event, Fault, PolicyError, Request,
+    AccountView, Claims, CompiledPolicy, Context, Description, Event, Fault, HostPolicy, Observation, PolicyError, Request,
     Transition, Verdict,
 };
+use policy::{Methods, compiled};
 
-struct Component;
+/// The component: the contract's functions over values of its own.
+pub struct Component;
 
 impl contract::Verifier for Component {
     fn describe() -> Description {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         Description {
-            name: "cofactor".into(),
-            version: env!("CARGO_PKG_VERSION").into(),
-            methods: vec!["totp".into(), "hotp".into()],
-            actions: Vec::new(),
-            effects: Vec::new(),
-            reads: (1, 1),
-            writes: 1,
-            presets: Vec::new(),
+            name: "cofactor".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            methods: names(Methods::NAMES),
+            actions: names(&step::ACTIONS),
+            effects: names(&step::EFFECTS),
+            reads: account::READS,
+            writes: account::WRITES,
+            presets: policy::presets::PRESETS.iter().map(|preset| preset.name.to_owned()).collect(),
         }
     }
-    fn compile_policy(_document: String) -> Result<CompiledPolicy, Vec<PolicyError>> {
-        Err(Vec::new())
+
+    fn compile_policy(document: String) -> Result<CompiledPolicy, Vec<PolicyError>> {
+        let error = |error: policy::PolicyError| PolicyError {
+            line: error.line,
+            column: error.column,
+            field: error.field,
+            problem: error.problem,
+            help: error.help,
+        };
+        match policy::compile(&document) {
+            Ok(compiled) => Ok(CompiledPolicy {
+                bytes: compiled.bytes,
+                host: HostPolicy {
+                    fail_open: compiled.host.fail_open,
+                    observe: compiled
+                        .host
+                        .observe
+                        .into_iter()
+                        .map(|observed| Observation { kind: observed.kind.to_owned(), count: 0, window: observed.window })
+                        .collect(),
+                    session_lifetime: compiled.host.session_lifetime,
+                    shadows: compiled.host.shadows,
+                },
+                warnings: compiled.warnings.into_iter().map(error).collect(),
+            }),
+            Err(errors) => Err(errors.into_iter().map(error).collect()),
+        }
     }
-    fn step(_ctx: Context, _account: Option<Vec<u8>>, _event: Event) -> Result<Transition, Fault> {
-        Err(Fault::Unsupported("step".into()))
+
+    fn step(ctx: Context, account: Option<Vec<u8>>, event: Event) -> Result<Transition, Fault> {
+        step::step(&ctx, account.as_deref(), &event)
     }
-    fn authorize(_ctx: Context, _session: Claims, _request: Request) -> Result<Verdict, Fault> {
-        Err(Fault::Unsupported("authorize".into()))
+
+    fn authorize(ctx: Context, session: Claims, request: Request) -> Result<Verdict, Fault> {
+        input::standing_context(&ctx)?;
+        input::claims(&session)?;
+        input::request(&request)?;
+        let policy = compiled::decode(&ctx.policy).map_err(|error| Fault::BadPolicy(error.message().to_owned()))?;
+        Ok(authorize::authorize(&policy, ctx.now, &session, &request))
     }
-    fn view(_account: Vec<u8>) -> Result<AccountView, Fault> {
-        Err(Fault::Unsupported("view".into()))
+
+    fn view(account: Vec<u8>) -> Result<AccountView, Fault> {
+        view::view(&account)
     }
 }
 

@@ -1,0 +1,201 @@
+//! The state machine. [`step`] judges one event of one account: it reads the record, hands the event to the function for
+//! its kind, and puts the transition together. It has no clock, no randomness and no store: equal inputs give equal
+//! transitions.
+
+mod administer;
+mod decoy;
+mod enrol;
+mod manage;
+mod outcome;
+mod prove;
+mod repeat;
+mod ruling;
+mod sign_in;
+
+use crate::account::{Account, MAX_RECORD, Resolution, WRITES};
+use crate::audit::Kind;
+use crate::contract::{
+    Action, AdministrationChange, Change, Context, Effect, EffectKind, Event, Fault, Origin, Transition,
+};
+use crate::entropy::Seed;
+use crate::identifier::Identifier;
+use crate::input;
+use crate::policy::{Policy, Provision, compiled};
+use crate::reason::Reason;
+use ruling::{Commit, Notes, Ruling};
+
+/// The actions that [`step`] implements, by their names in the contract.
+pub const ACTIONS: [&str; 7] =
+    ["begin", "answer", "choose-method", "enrol-begin", "enrol-finish", "manage", "administer"];
+/// The effects that a transition may hold, by their names in the contract.
+pub const EFFECTS: [&str; 1] = ["notify"];
+
+/// How far behind the record's latest instant the clock may be before it is not believed.
+const CLOCK_TOLERANCE: u64 = 5 * 60_000;
+/// After this a notice is no news any more.
+const NOTICE_LIFETIME: u64 = 24 * 60 * 60_000;
+
+/// Judges one event of one account.
+pub fn step(ctx: &Context, account: Option<&[u8]>, event: &Event) -> Result<Transition, Fault> {
+    if let Some(name) = unsupported(&event.action) {
+        return Err(Fault::Unsupported(name.to_owned()));
+    }
+    input::context(ctx)?;
+    input::event(event)?;
+    if ctx.write_version > WRITES {
+        return Err(Fault::BadRequest("ctx.write-version".to_owned()));
+    }
+    let policy = compiled::decode(&ctx.policy).map_err(|error| Fault::BadPolicy(error.message().to_owned()))?;
+    let mut account = load(ctx, account, event, &policy)?;
+
+    // An administrator who resets the clock believes the host's and not the record's.
+    let resets_clock = matches!(&event.action, Action::Administer(act) if act.change == AdministrationChange::ResetClock);
+    let at = if resets_clock { ctx.now } else { ctx.now.max(account.latest) };
+    let step = Step { ctx, origin: &event.origin, policy: &policy, seed: Seed::new(ctx), now: ctx.now, at };
+
+    let mut notes = Notes::default();
+    let behind = at - ctx.now;
+    let ruling = if behind > CLOCK_TOLERANCE {
+        notes.audit(Kind::ClockFault, Reason::ClockFault, None, vec![ruling::number("behind", behind)]);
+        Ruling::keep(Resolution::Denied(Reason::ClockFault))
+    } else if let Some(earlier) = repeat::find(&step, &account, event) {
+        notes.audit(Kind::RequestRepeated, Reason::SuccessfullyCompleted, None, Vec::new());
+        return Ok(transition_kept(&step, &account, earlier, notes));
+    } else {
+        match &event.action {
+            Action::Begin(sign_in) => sign_in::begin(&step, &mut account, sign_in, &mut notes)?,
+            Action::Answer(answer) => sign_in::answer(&step, &mut account, answer, &mut notes),
+            Action::ChooseMethod(choice) => sign_in::choose(&step, &mut account, choice, &mut notes),
+            Action::EnrolBegin(request) => enrol::begin(&step, &mut account, request, &mut notes)?,
+            Action::EnrolFinish(answer) => enrol::finish(&step, &mut account, answer, &mut notes),
+            Action::Manage(management) => manage::manage(&step, &mut account, management, &mut notes),
+            Action::Administer(act) => administer::administer(&step, &mut account, act, &mut notes)?,
+            other => return Err(Fault::Unsupported(unsupported(other).unwrap_or("action").to_owned())),
+        }
+    };
+    transition(&step, &mut account, event, ruling, notes)
+}
+
+/// What one step works with.
+pub(crate) struct Step<'a> {
+    ctx: &'a Context,
+    origin: &'a Origin,
+    policy: &'a Policy<'a>,
+    seed: Seed<'a>,
+    /// The host's clock: what time-based codes are compared with.
+    now: u64,
+    /// The later of the host's clock and the record's latest: what expiries and lockouts are compared with.
+    at: u64,
+}
+
+/// The name of an action that is not implemented.
+fn unsupported(action: &Action) -> Option<&str> {
+    match action {
+        Action::Begin(_)
+        | Action::Answer(_)
+        | Action::ChooseMethod(_)
+        | Action::EnrolBegin(_)
+        | Action::EnrolFinish(_)
+        | Action::Manage(_)
+        | Action::Administer(_) => None,
+        Action::Resend(_) => Some("resend"),
+        Action::Poll(_) => Some("poll"),
+        Action::PhoneAnswer(_) => Some("phone-answer"),
+        Action::DeliveryReport(_) => Some("delivery-report"),
+        Action::Vouch(_) => Some("vouch"),
+        Action::FactorAnswer(_) => Some("factor-answer"),
+        Action::Other(name) => Some(name),
+    }
+}
+
+/// The account that the event is judged on.
+fn load(ctx: &Context, bytes: Option<&[u8]>, event: &Event, policy: &Policy<'_>) -> Result<Account, Fault> {
+    let stands_in = !event.origin.known && !matches!(event.action, Action::Administer(_));
+    if stands_in && policy.accounts.provision == Provision::KnownOnly {
+        return decoy::load(ctx, bytes, &event.origin, policy);
+    }
+    // A shadow record that comes with a user who may enrol, or whom an administrator creates, is of no account.
+    let Some(bytes) = bytes.filter(|_| event.origin.known) else { return Ok(Account::new(ctx.now)) };
+    let account = decode(bytes)?;
+    if account.decoy {
+        return Err(Fault::BadAccount("a shadow record for a known user".to_owned()));
+    }
+    Ok(account)
+}
+
+fn decode(bytes: &[u8]) -> Result<Account, Fault> {
+    Account::decode(bytes).map_err(|error| Fault::BadAccount(error.message().to_owned()))
+}
+
+/// Puts together what the host commits.
+fn transition(
+    step: &Step<'_>,
+    account: &mut Account,
+    event: &Event,
+    ruling: Ruling,
+    notes: Notes,
+) -> Result<Transition, Fault> {
+    let change = match ruling.commit {
+        Commit::Keep => return Ok(transition_kept(step, account, ruling.resolution, notes)),
+        Commit::Remove => {
+            account.revoke_sessions();
+            Change::Remove
+        }
+        Commit::Write => {
+            account.latest = step.at;
+            account.forget_expired(step.at);
+            account.remember(repeat::request(step, event, ruling.resolution)?);
+            let bytes = account.encode();
+            if bytes.len() > MAX_RECORD {
+                return Err(Fault::Other("the record is too large".to_owned()));
+            }
+            if account.decoy { Change::Decoy(bytes) } else { Change::Write(bytes) }
+        }
+    };
+    let effects = if account.decoy { Vec::new() } else { effects(step, &notes)? };
+    let outcome = outcome::of(step, account, ruling.resolution);
+    Ok(Transition {
+        account: change,
+        outcome,
+        effects,
+        counts: notes.counts,
+        claims: Vec::new(),
+        audit: notes.audit,
+        generation: account.generation,
+    })
+}
+
+/// A transition that leaves the record as it is. It has no effects: what is not written down could be done twice.
+fn transition_kept(
+    step: &Step<'_>,
+    account: &Account,
+    resolution: Resolution,
+    notes: Notes,
+) -> Transition {
+    Transition {
+        account: Change::Keep,
+        outcome: outcome::of(step, account, resolution),
+        effects: Vec::new(),
+        counts: notes.counts,
+        claims: Vec::new(),
+        audit: notes.audit,
+        generation: account.generation,
+    }
+}
+
+fn effects(step: &Step<'_>, notes: &Notes) -> Result<Vec<Effect>, Fault> {
+    notes
+        .notices
+        .iter()
+        .zip('0'..)
+        .map(|(notice, number)| {
+            let label = String::from("effect ") + number.encode_utf8(&mut [0; 4]);
+            Ok(Effect {
+                id: Identifier::<16>(step.seed.expand(&label)?).text(),
+                expires: step.at.saturating_add(NOTICE_LIFETIME),
+                language: step.origin.language.clone(),
+                what: EffectKind::Notify(notice.clone()),
+            })
+        })
+        .collect()
+}

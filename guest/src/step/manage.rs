@@ -1,0 +1,89 @@
+//! What users change of their own, after a fresh verification.
+
+use super::Step;
+use super::ruling::{Notes, Ruling};
+use crate::account::{Account, MAX_LABEL, Resolution};
+use crate::audit::Kind;
+use crate::contract::{Claims, Fact, Management, ManagementChange};
+use crate::identifier::CredentialId;
+use crate::reason::Reason;
+
+/// The user manages an enrolled credential.
+pub(super) fn manage(step: &Step<'_>, account: &mut Account, management: &Management, notes: &mut Notes) -> Ruling {
+    let refuse = |reason, notes: &mut Notes| Ruling::refuse(Kind::ManagementDenied, reason, notes);
+    if account.blocked {
+        return refuse(Reason::Blocked, notes);
+    }
+    if !is_fresh(step, account, management.session.as_ref()) {
+        return refuse(Reason::FreshVerificationRequired, notes);
+    }
+    let done = Reason::SuccessfullyCompleted;
+    let (id, label) = match &management.change {
+        ManagementChange::Rename((id, label)) => (id, Some(label)),
+        ManagementChange::Remove(id) | ManagementChange::SetDefault(id) => (id, None),
+        ManagementChange::SignOutEverywhere => {
+            account.revoke_sessions();
+            notes.audit(Kind::SignedOut, done, None, Vec::new());
+            return Ruling::write(Resolution::Done { reason: done, credential: None, issued: false });
+        }
+        ManagementChange::Other(_) => return refuse(Reason::MethodNotAllowed, notes),
+    };
+    let id = CredentialId::parse(id);
+    let Some(at) = account.credentials.iter().position(|credential| Some(credential.id) == id) else {
+        return refuse(Reason::CredentialUnknown, notes);
+    };
+    match (&management.change, label) {
+        (ManagementChange::Rename(_), Some(label)) => {
+            if !is_label(label) {
+                return refuse(Reason::LabelInvalid, notes);
+            }
+            if let Some(credential) = account.credentials.get_mut(at) {
+                credential.label.clone_from(label);
+                notes.audit(Kind::CredentialRenamed, done, Some(credential), Vec::new());
+                notes.notice("credential-renamed", Some(credential));
+            }
+        }
+        (ManagementChange::SetDefault(_), _) => {
+            if let Some(first) = account.credentials.get_mut(..=at) {
+                first.rotate_right(1);
+            }
+            notes.audit(Kind::DefaultChanged, done, account.credentials.first(), Vec::new());
+        }
+        _ => {
+            // With the last one would go the proof of who the user is (S34): an administrator may, the user may not.
+            if account.credentials.len() == 1 {
+                return refuse(Reason::LastCredential, notes);
+            }
+            remove(account, at, Vec::new(), notes);
+        }
+    }
+    Ruling::write(Resolution::Done { reason: done, credential: id, issued: false })
+}
+
+/// Removes a credential: sessions of before are over, and the user is told.
+pub(super) fn remove(account: &mut Account, at: usize, facts: Vec<Fact>, notes: &mut Notes) {
+    let credential = account.credentials.remove(at);
+    account.revoke_sessions();
+    notes.audit(Kind::CredentialRemoved, Reason::SuccessfullyCompleted, Some(&credential), facts);
+    notes.notice("credential-removed", Some(&credential));
+}
+
+/// Whether the session proves a second factor, verified for this application since the last change and not longer ago
+/// than the policy's `management.max-age`.
+pub(super) fn is_fresh(step: &Step<'_>, account: &Account, session: Option<&Claims>) -> bool {
+    session.is_some_and(|claims| {
+        claims.level >= 2
+            && claims.generation == account.generation
+            && claims.application == step.origin.application
+            && step.at.saturating_sub(claims.verified) <= step.policy.management.max_age
+            && step.at.saturating_sub(claims.started) <= step.policy.session.lifetime
+    })
+}
+
+/// Whether a text may be a label: 1 to 64 octets without anything that a log or a terminal would obey (LG-01).
+pub(super) fn is_label(text: &str) -> bool {
+    let obeyed = |character: char| {
+        character.is_control() || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
+    (1..=MAX_LABEL).contains(&text.len()) && !text.trim().is_empty() && !text.chars().any(obeyed)
+}

@@ -1,0 +1,132 @@
+//! Judging what the user gave against what the account holds.
+
+use super::Step;
+use super::ruling::{Notes, number};
+use crate::account::{Account, Credential, Factor, Method};
+use crate::audit::Kind;
+use crate::identifier::CredentialId;
+use crate::methods::{self, Judgement, Proof};
+use crate::reason::Reason;
+use crate::throttle::Escalation;
+
+/// What came of it.
+pub(super) enum Attempt {
+    /// Right: which credential, and why it counts.
+    Accepted {
+        credential: CredentialId,
+        method: Method,
+        reason: Reason,
+    },
+    /// Wrong, and counted: the record has changed.
+    Failed(Reason),
+    /// Not looked at, and not counted: the record is as it was.
+    Refused(Reason),
+}
+
+/// Which credentials may answer.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Scope {
+    /// Only those of this method.
+    pub(super) method: Option<Method>,
+    /// Only this one.
+    pub(super) credential: Option<CredentialId>,
+}
+
+/// Tries the proof against every credential in scope that is neither waiting nor locked nor disabled, and whose codes are
+/// as long. The first one that it is right for, in the account's order, moves; no other does (OTP-16).
+pub(super) fn attempt(
+    step: &Step<'_>,
+    account: &mut Account,
+    proof: Proof,
+    scope: Scope,
+    notes: &mut Notes,
+) -> Attempt {
+    // The throttle comes before any hashing, and a lock answers right and wrong codes alike (BF-10).
+    if account.failures.refusal(step.at).is_some() {
+        return Attempt::Refused(Reason::AccountLocked);
+    }
+    let in_scope = |credential: &Credential| scope.includes(step, credential);
+    let open = |credential: &Credential| in_scope(credential) && credential.failures.refusal(step.at).is_none();
+    if !account.credentials.iter().any(open) {
+        let refusal = account.credentials.iter().filter(|credential| in_scope(credential));
+        let reason = refusal.filter_map(|credential| credential.failures.refusal(step.at)).next();
+        return Attempt::Refused(reason.unwrap_or(Reason::MethodNotAllowed));
+    }
+    // What fits none, because of its length or its characters, is a failure of all of them.
+    let fits_one = account.credentials.iter().any(|credential| open(credential) && proof.fits(credential.digits));
+    let tried = |credential: &Credential| open(credential) && (!fits_one || proof.fits(credential.digits));
+
+    let mut used = false;
+    let mut right = None;
+    for credential in account.credentials.iter_mut().filter(|credential| tried(credential)) {
+        match methods::verify(credential, proof, step.policy, step.now) {
+            // A decoy is compared like any other, and never right.
+            Judgement::Right(factor) if !account.decoy => {
+                right = Some((credential, factor));
+                break;
+            }
+            Judgement::Used => used = true,
+            Judgement::Right(_) | Judgement::Wrong => {}
+        }
+    }
+    if let Some((credential, factor)) = right {
+        let forgiven = credential.failures.count;
+        let accepted = accept(step, credential, factor, proof, notes);
+        account.failures.forgive(forgiven);
+        return accepted;
+    }
+
+    let throttle = &step.policy.throttle;
+    for credential in account.credentials.iter_mut().filter(|credential| tried(credential)) {
+        match credential.failures.fail_credential(throttle, step.at) {
+            Escalation::None => {}
+            Escalation::Locked(until) => {
+                notes.audit(Kind::CredentialLocked, Reason::Locked, Some(credential), vec![number("until", until)]);
+                notes.notice("credential-locked", Some(credential));
+            }
+            Escalation::Disabled => {
+                notes.audit(Kind::CredentialDisabled, Reason::Disabled, Some(credential), Vec::new());
+                notes.notice("credential-disabled", Some(credential));
+            }
+        }
+    }
+    if let Escalation::Locked(until) = account.failures.fail_account(throttle, step.at) {
+        notes.audit(Kind::AccountLocked, Reason::AccountLocked, None, vec![number("until", until)]);
+        notes.notice("account-locked", None);
+    }
+    if step.policy.sources.failures > 0 {
+        notes.count(SOURCE);
+    }
+    Attempt::Failed(if used { Reason::CodeAlreadyUsed } else { Reason::IncorrectCode })
+}
+
+/// Failures from the client's address prefix, as the host counts them.
+pub(super) const SOURCE: &str = "source";
+
+impl Scope {
+    pub(super) fn includes(&self, step: &Step<'_>, credential: &Credential) -> bool {
+        step.policy.accounts.methods.contains(credential.method().name())
+            && self.method.is_none_or(|method| method == credential.method())
+            && self.credential.is_none_or(|id| id == credential.id)
+    }
+}
+
+fn accept(
+    step: &Step<'_>,
+    credential: &mut Credential,
+    factor: Factor,
+    proof: Proof,
+    notes: &mut Notes,
+) -> Attempt {
+    methods::accept(credential, factor, step.at);
+    credential.failures.clear();
+    let reason = match proof {
+        Proof::TwoCodes(..) => {
+            notes.audit(Kind::CredentialResynchronised, Reason::Resynchronised, Some(credential), Vec::new());
+            Reason::Resynchronised
+        }
+        Proof::Code(_) | Proof::Malformed => Reason::SuccessfullyCompleted,
+    };
+    notes.audit(Kind::SignInAllowed, reason, Some(credential), Vec::new());
+    Attempt::Accepted { credential: credential.id, method: credential.method(), reason }
+}

@@ -1,0 +1,98 @@
+//! A request that comes again, because the gateway did not hear the answer, is answered as the first time: without
+//! counting, without effects, on any host.
+
+use super::Step;
+use crate::account::{Account, REQUEST_MEMORY, Request, Resolution};
+use crate::contract::{Action, AdministrationChange, Answer, Event, Fault, Key, ManagementChange, Proof};
+use crate::entropy::keyed_digest;
+use subtle::ConstantTimeEq;
+
+/// What the same request was answered within the last minute.
+pub(super) fn find(step: &Step<'_>, account: &Account, event: &Event) -> Option<Resolution> {
+    let fresh = |request: &&Request| step.at < request.at.saturating_add(REQUEST_MEMORY);
+    // Most accounts have nothing to compare with: no digest is made then, and one for each key otherwise.
+    let mut made: Option<(u32, [u8; 16])> = None;
+    for request in account.requests.iter().filter(fresh) {
+        let digest = match made {
+            Some((id, digest)) if id == request.key => digest,
+            _ => {
+                let Some(key) = step.ctx.keys.iter().find(|key| key.id == request.key) else { continue };
+                let digest = digest(key, event);
+                made = Some((key.id, digest));
+                digest
+            }
+        };
+        if bool::from(digest.ct_eq(&request.digest)) {
+            return Some(request.resolution);
+        }
+    }
+    None
+}
+
+/// What to remember of a request.
+pub(super) fn request(step: &Step<'_>, event: &Event, resolution: Resolution) -> Result<Request, Fault> {
+    let key = step.ctx.keys.first().ok_or_else(|| Fault::BadRequest("ctx.keys".to_owned()))?;
+    Ok(Request { key: key.id, digest: digest(key, event), at: step.at, resolution })
+}
+
+/// Binds the request's id to who asked, for what, and to everything that was given: an id that comes again with another
+/// code, or another user's, is another request.
+fn digest(key: &Key, event: &Event) -> [u8; 16] {
+    let origin = &event.origin;
+    let (name, given) = content(&event.action);
+    let parts = [&event.id, &origin.binding, origin.user.as_bytes(), origin.application.as_bytes(), name.as_bytes()];
+    let digest = keyed_digest(key, "request", parts.into_iter().chain(given.map(str::as_bytes)));
+    let mut half = [0; 16];
+    half.iter_mut().zip(digest).for_each(|(octet, from)| *octet = from);
+    half
+}
+
+fn content(action: &Action) -> (&'static str, [&str; 3]) {
+    match action {
+        Action::Begin(sign_in) => {
+            let code = sign_in.early_answer.as_deref();
+            let given = if code.is_some() { "code" } else { "" };
+            ("begin", [given, code.unwrap_or(""), sign_in.method.as_deref().unwrap_or("")])
+        }
+        Action::Answer(answer) => given("answer", answer),
+        Action::EnrolFinish(answer) => given("enrol-finish", answer),
+        Action::ChooseMethod(choice) => {
+            ("choose-method", [&choice.challenge, &choice.method, choice.credential.as_deref().unwrap_or("")])
+        }
+        Action::EnrolBegin(request) => ("enrol-begin", [&request.method, &request.label, ""]),
+        Action::Manage(management) => match &management.change {
+            ManagementChange::Rename((id, label)) => ("rename", [id, label, ""]),
+            ManagementChange::Remove(id) => ("remove", [id, "", ""]),
+            ManagementChange::SetDefault(id) => ("set-default", [id, "", ""]),
+            ManagementChange::SignOutEverywhere => ("sign-out-everywhere", ["", "", ""]),
+            ManagementChange::Other(name) => ("other", [name, "", ""]),
+        },
+        Action::Administer(act) => {
+            let (name, value) = match &act.change {
+                AdministrationChange::Create => ("administer create", ""),
+                AdministrationChange::ImportOtpauth(uri) => ("administer import-otpauth", uri.as_str()),
+                AdministrationChange::IssueTotp(label) => ("administer issue-totp", label.as_str()),
+                AdministrationChange::Unlock => ("administer unlock", ""),
+                AdministrationChange::Block => ("administer block", ""),
+                AdministrationChange::Unblock => ("administer unblock", ""),
+                AdministrationChange::RemoveCredential(id) => ("administer remove-credential", id.as_str()),
+                AdministrationChange::ResetClock => ("administer reset-clock", ""),
+                AdministrationChange::SignOut => ("administer sign-out", ""),
+                AdministrationChange::Remove => ("administer remove", ""),
+                AdministrationChange::Other(name) => ("administer other", name.as_str()),
+            };
+            (name, [value, &act.actor, &act.why])
+        }
+        _ => ("unsupported", ["", "", ""]),
+    }
+}
+
+fn given<'a>(name: &'static str, answer: &'a Answer) -> (&'static str, [&'a str; 3]) {
+    let (first, second) = match &answer.proof {
+        Proof::Code(code) => (code.as_str(), ""),
+        Proof::TwoCodes((first, second)) => (first.as_str(), second.as_str()),
+        Proof::Webauthn(json) => (json.as_str(), ""),
+        Proof::Other(name) => (name.as_str(), ""),
+    };
+    (name, [&answer.challenge, first, second])
+}
