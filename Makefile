@@ -1,0 +1,53 @@
+# Cofactor. `make run` shows it, `make test` proves it; `make help` lists the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+export CARGO_TERM_COLOR ?= auto
+
+# One build for everything: packages are always built together, so that the engine is compiled once.
+CARGO_BUILD := cargo build --release --locked --workspace
+REPORT := target/report
+
+.PHONY: help run test bench soak build lint toolchain peers clean
+
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+run: build ## Build, and start the demonstration on loopback
+	@target/release/cofactor demo
+
+test: toolchain peers ## Run every test: units, vectors, real gateways, races, crashes, attacks
+	@mkdir -p $(REPORT)
+	$(CARGO_BUILD) --all-targets
+	cargo test --release --locked --workspace --no-fail-fast 2>&1 | tee $(REPORT)/tests.txt
+	@target/release/attack-report tests/attacks.toml $(REPORT)/tests.txt
+
+bench: build ## Measure; every figure beside its baseline from the same run
+	@target/release/bench
+
+soak: toolchain peers ## The long versions: races, kills, fuzzing, mutants (hours)
+	@mkdir -p $(REPORT)
+	$(CARGO_BUILD) --all-targets
+	COFACTOR_SOAK=1 cargo test --release --locked --workspace --no-fail-fast -- --nocapture 2>&1 | tee $(REPORT)/soak.txt
+	@tests/mutants
+
+build: toolchain ## Build guest and host
+	$(CARGO_BUILD)
+
+lint: toolchain ## Formatting, lints, licences and advisories
+	cargo fmt --all --check
+	cargo clippy --release --locked --workspace --all-targets -- -D warnings
+	@if command -v cargo-deny >/dev/null; then cargo deny --locked check licenses bans sources; \
+	else echo "cargo-deny is not installed: licences were not checked (cargo install cargo-deny --locked)"; fi
+
+# rustup fetches the component's target where it can; guest/component/build.rs says what to do where it cannot.
+toolchain:
+	@command -v cargo >/dev/null || { echo "Rust is missing: install it from https://rustup.rs, then run this again." >&2; exit 3; }
+	@if ! ls "$$(rustc --print sysroot)/lib/rustlib/wasm32-unknown-unknown/lib" >/dev/null 2>&1; then tests/peers toolchain; fi
+
+# nginx, oathtool, Chromium and the like, which the tests drive.
+peers:
+	@tests/peers install
+
+clean: ## Remove what was built
+	cargo clean
