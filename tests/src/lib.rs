@@ -1,1 +1,3 @@
-//! x
+//! The harness of the whole-system tests and the benchmark.
+
+pub mod scenario;
