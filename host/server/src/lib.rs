@@ -3,3 +3,4 @@
 //! The library target exists so that whole-system tests and benchmarks can use its parts; the command is in `main.rs`.
 
 pub mod config;
+pub mod store;

@@ -1,0 +1,401 @@
+//! One piece of work inside the writer's transaction.
+//!
+//! Everything that may refuse is asked before anything is written, so a conflict or a clash leaves no trace and the
+//! transaction goes on with the next commit; only work that spans accounts needs a savepoint.
+
+use rusqlite::{Connection, OptionalExtension};
+
+use cofactor_runtime::store::{AccountId, Commit, Committed, Name, OutboxRow, Write};
+
+use super::chain::{Facts, Head, subject};
+use super::counts;
+use super::number::{stored, whole};
+
+/// What the writer can be asked to do.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// One step.
+    Commit(Box<Commit>),
+    /// Several accounts' steps: all of them or none.
+    All(Vec<Commit>),
+    /// The same record under other seals: after a key rotation.
+    Reseal {
+        id: AccountId,
+        version: u64,
+        record: Vec<u8>,
+    },
+    /// Another name for the same account.
+    Rename { from: Name, to: Name, now: u64 },
+    /// An effect is done, or given up: its payload goes.
+    Settle { effect: [u8; 16], now: u64 },
+}
+
+/// The row that a record's version stands in when the step itself has nothing to tell.
+const WRITTEN: &str = r#"{"fact":"record-written"}"#;
+
+impl Work {
+    /// Makes it true or says why not. An error means that the whole transaction has to go.
+    pub(super) fn apply(
+        &self,
+        connection: &Connection,
+        head: &mut Head,
+    ) -> rusqlite::Result<Committed> {
+        match self {
+            Self::Commit(commit) => apply(connection, head, commit),
+            Self::All(commits) => apply_all(connection, head, commits),
+            Self::Reseal {
+                id,
+                version,
+                record,
+            } => reseal(connection, *id, *version, record),
+            Self::Rename { from, to, now } => rename(connection, head, from, to, *now),
+            Self::Settle { effect, now } => settle(connection, effect, *now),
+        }
+    }
+
+    /// The wall clock that came with it, where one did.
+    pub(super) fn now(&self) -> u64 {
+        match self {
+            Self::Commit(commit) => commit.now,
+            Self::All(commits) => commits.iter().map(|commit| commit.now).max().unwrap_or(0),
+            Self::Rename { now, .. } | Self::Settle { now, .. } => *now,
+            Self::Reseal { .. } => 0,
+        }
+    }
+
+    /// How many records it may write: what decides when to carry the log over into the database.
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Self::All(commits) => commits.len(),
+            _ => 1,
+        }
+    }
+}
+
+fn apply_all(
+    connection: &Connection,
+    head: &mut Head,
+    commits: &[Commit],
+) -> rusqlite::Result<Committed> {
+    let before = *head;
+    run(connection, "SAVEPOINT together")?;
+    for commit in commits {
+        let committed = apply(connection, head, commit)?;
+        if committed != Committed::Done {
+            run(connection, "ROLLBACK TO together")?;
+            run(connection, "RELEASE together")?;
+            *head = before;
+            return Ok(committed);
+        }
+    }
+    run(connection, "RELEASE together")?;
+    Ok(Committed::Done)
+}
+
+fn apply(connection: &Connection, head: &mut Head, commit: &Commit) -> rusqlite::Result<Committed> {
+    // Ask.
+    let found = Found::read(connection, commit.id)?;
+    if found.version() != commit.expected {
+        return Ok(Committed::Conflict);
+    }
+    if let Some(name) = &commit.create
+        && holder(connection, name)?.is_some()
+    {
+        return Ok(Committed::Conflict);
+    }
+    for digest in &commit.take {
+        if claimant(connection, &commit.tenant, digest)?.is_some_and(|other| other != commit.id) {
+            return Ok(Committed::Clash);
+        }
+    }
+    // Write.
+    let (version, generation) = write_record(connection, commit, &found)?;
+    write_audit(connection, head, commit, version, generation)?;
+    write_names(connection, head, commit)?;
+    write_claims(connection, commit)?;
+    for increment in &commit.counts {
+        counts::add(connection, &commit.tenant, increment, commit.now)?;
+    }
+    for row in &commit.outbox {
+        post(connection, commit, row)?;
+    }
+    Ok(Committed::Done)
+}
+
+/// What stands in the account's row now.
+enum Found {
+    Nothing,
+    Row { version: u64, generation: u64 },
+}
+
+impl Found {
+    fn read(connection: &Connection, id: AccountId) -> rusqlite::Result<Self> {
+        let row = connection
+            .prepare_cached("SELECT version, generation FROM accounts WHERE id = ?1")?
+            .query_row([&id.0], |row| {
+                Ok(Self::Row {
+                    version: stored(row, 0)?,
+                    generation: stored(row, 1)?,
+                })
+            })
+            .optional()?;
+        Ok(row.unwrap_or(Self::Nothing))
+    }
+
+    fn version(&self) -> u64 {
+        match self {
+            Self::Nothing => 0,
+            Self::Row { version, .. } => *version,
+        }
+    }
+}
+
+/// Writes the record and returns what the audit row has to say of it: version and generation, where they changed.
+fn write_record(
+    connection: &Connection,
+    commit: &Commit,
+    found: &Found,
+) -> rusqlite::Result<(Option<u64>, Option<u64>)> {
+    let next = commit.expected.saturating_add(1);
+    match (&commit.write, found) {
+        (Write::Put(record), Found::Nothing) => {
+            connection
+                .prepare_cached(
+                    "INSERT INTO accounts (id, tenant, version, generation, record) VALUES (?1, ?2, ?3, ?4, ?5)",
+                )?
+                .execute((&commit.id.0, &commit.tenant, whole(next), whole(commit.generation), record))?;
+            Ok((Some(next), Some(commit.generation)))
+        }
+        (Write::Put(record), Found::Row { .. }) => {
+            connection
+                .prepare_cached(
+                    "UPDATE accounts SET version = ?2, generation = ?3, record = ?4 WHERE id = ?1",
+                )?
+                .execute((&commit.id.0, whole(next), whole(commit.generation), record))?;
+            Ok((Some(next), Some(commit.generation)))
+        }
+        (
+            Write::Keep,
+            Found::Row {
+                version,
+                generation,
+            },
+        ) if *generation != commit.generation => {
+            connection
+                .prepare_cached("UPDATE accounts SET generation = ?2 WHERE id = ?1")?
+                .execute((&commit.id.0, whole(commit.generation)))?;
+            Ok((Some(*version), Some(commit.generation)))
+        }
+        (Write::Keep, _) => Ok((None, None)),
+        (Write::Remove, _) => {
+            connection
+                .prepare_cached("DELETE FROM accounts WHERE id = ?1")?
+                .execute([&commit.id.0])?;
+            Ok((Some(next), None))
+        }
+    }
+}
+
+fn write_audit(
+    connection: &Connection,
+    head: &mut Head,
+    commit: &Commit,
+    version: Option<u64>,
+    generation: Option<u64>,
+) -> rusqlite::Result<()> {
+    let mut facts = Facts {
+        account: Some(commit.id),
+        version,
+        generation,
+        subject: None,
+    };
+    // No version changes without a row that says so.
+    if commit.audit.is_empty() && version.is_some() {
+        head.append(connection, commit.now, &facts, WRITTEN)?;
+    }
+    for entry in &commit.audit {
+        head.append(connection, commit.now, &facts, entry)?;
+        facts.version = None;
+        facts.generation = None;
+    }
+    Ok(())
+}
+
+fn write_names(connection: &Connection, head: &mut Head, commit: &Commit) -> rusqlite::Result<()> {
+    if let Some(name) = &commit.create {
+        bind(connection, head, name, commit.id, commit.now)?;
+    }
+    if matches!(commit.write, Write::Remove) {
+        for name in names(connection, commit.id)? {
+            release(connection, head, &name, commit.id, commit.now)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_claims(connection: &Connection, commit: &Commit) -> rusqlite::Result<()> {
+    for digest in &commit.drop {
+        connection
+            .prepare_cached(
+                "DELETE FROM claims WHERE tenant = ?1 AND digest = ?2 AND account = ?3",
+            )?
+            .execute((&commit.tenant, digest, &commit.id.0))?;
+    }
+    if matches!(commit.write, Write::Remove) {
+        connection
+            .prepare_cached("DELETE FROM claims WHERE account = ?1")?
+            .execute([&commit.id.0])?;
+        connection
+            .prepare_cached(
+                "UPDATE outbox SET payload = NULL, settled = ?2 WHERE account = ?1 AND settled IS NULL",
+            )?
+            .execute((&commit.id.0, whole(commit.now)))?;
+        return Ok(());
+    }
+    for digest in &commit.take {
+        connection
+            .prepare_cached("INSERT INTO claims VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
+            .execute((&commit.tenant, digest, &commit.id.0))?;
+    }
+    Ok(())
+}
+
+/// An effect has one id whatever happens: the row that came first stays.
+fn post(connection: &Connection, commit: &Commit, row: &OutboxRow) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO outbox (effect, tenant, account, kind, created, expires, payload)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+        )?
+        .execute((
+            &row.effect,
+            &commit.tenant,
+            &commit.id.0,
+            &row.kind,
+            whole(commit.now),
+            whole(row.expires),
+            &row.payload,
+        ))?;
+    Ok(())
+}
+
+fn reseal(
+    connection: &Connection,
+    id: AccountId,
+    version: u64,
+    record: &[u8],
+) -> rusqlite::Result<Committed> {
+    let changed = connection
+        .prepare_cached("UPDATE accounts SET record = ?3 WHERE id = ?1 AND version = ?2")?
+        .execute((&id.0, whole(version), record))?;
+    Ok(match changed {
+        0 => Committed::Conflict,
+        _ => Committed::Done,
+    })
+}
+
+fn rename(
+    connection: &Connection,
+    head: &mut Head,
+    from: &Name,
+    to: &Name,
+    now: u64,
+) -> rusqlite::Result<Committed> {
+    let Some(id) = holder(connection, from)? else {
+        return Ok(Committed::Conflict);
+    };
+    if holder(connection, to)?.is_some() {
+        return Ok(Committed::Clash);
+    }
+    release(connection, head, from, id, now)?;
+    bind(connection, head, to, id, now)?;
+    Ok(Committed::Done)
+}
+
+fn settle(connection: &Connection, effect: &[u8; 16], now: u64) -> rusqlite::Result<Committed> {
+    let changed = connection
+        .prepare_cached(
+            "UPDATE outbox SET payload = NULL, settled = ?2 WHERE effect = ?1 AND settled IS NULL",
+        )?
+        .execute((effect, whole(now)))?;
+    Ok(match changed {
+        0 => Committed::Conflict,
+        _ => Committed::Done,
+    })
+}
+
+fn bind(
+    connection: &Connection,
+    head: &mut Head,
+    name: &Name,
+    id: AccountId,
+    now: u64,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT INTO names VALUES (?1, ?2, ?3, ?4)")?
+        .execute((&name.tenant, &name.issuer, &name.user, &id.0))?;
+    let facts = Facts {
+        account: Some(id),
+        subject: Some((subject(name), true)),
+        ..Facts::default()
+    };
+    head.append(connection, now, &facts, r#"{"fact":"name-bound"}"#)
+}
+
+fn release(
+    connection: &Connection,
+    head: &mut Head,
+    name: &Name,
+    id: AccountId,
+    now: u64,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM names WHERE tenant = ?1 AND issuer = ?2 AND user = ?3")?
+        .execute((&name.tenant, &name.issuer, &name.user))?;
+    let facts = Facts {
+        account: Some(id),
+        subject: Some((subject(name), false)),
+        ..Facts::default()
+    };
+    head.append(connection, now, &facts, r#"{"fact":"name-released"}"#)
+}
+
+fn holder(connection: &Connection, name: &Name) -> rusqlite::Result<Option<AccountId>> {
+    connection
+        .prepare_cached(
+            "SELECT account FROM names WHERE tenant = ?1 AND issuer = ?2 AND user = ?3",
+        )?
+        .query_row((&name.tenant, &name.issuer, &name.user), |row| row.get(0))
+        .optional()
+        .map(|id| id.map(AccountId))
+}
+
+fn names(connection: &Connection, id: AccountId) -> rusqlite::Result<Vec<Name>> {
+    connection
+        .prepare_cached("SELECT tenant, issuer, user FROM names WHERE account = ?1")?
+        .query_map([&id.0], |row| {
+            Ok(Name {
+                tenant: row.get(0)?,
+                issuer: row.get(1)?,
+                user: row.get(2)?,
+            })
+        })?
+        .collect()
+}
+
+fn claimant(
+    connection: &Connection,
+    tenant: &str,
+    digest: &[u8; 32],
+) -> rusqlite::Result<Option<AccountId>> {
+    connection
+        .prepare_cached("SELECT account FROM claims WHERE tenant = ?1 AND digest = ?2")?
+        .query_row((tenant, digest), |row| row.get(0))
+        .optional()
+        .map(|id| id.map(AccountId))
+}
+
+/// A statement without parameters or rows.
+pub(super) fn run(connection: &Connection, statement: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(statement)?.execute([]).map(drop)
+}

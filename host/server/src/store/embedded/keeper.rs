@@ -1,0 +1,112 @@
+//! The thread that writes the anchor, every second while there was progress and once at the end.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::anchor::Anchor;
+use super::chain::Head;
+use super::number::stored;
+
+/// How far the anchor may be behind.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// What the keeper watches over.
+pub(super) struct Kept {
+    /// The anchor as it was written last.
+    pub(super) anchor: Anchor,
+    /// Where it is written.
+    pub(super) path: PathBuf,
+    /// The newest durable row.
+    pub(super) durable: Arc<Mutex<Head>>,
+    /// Reads whether another process has found the database rolled back.
+    pub(super) connection: Connection,
+    /// What loads answer.
+    pub(super) refuse_before: Arc<AtomicU64>,
+}
+
+/// The way to the thread.
+pub(super) struct Keeper {
+    thread: Mutex<Option<(Sender<()>, JoinHandle<()>)>>,
+}
+
+impl Keeper {
+    pub(super) fn start(mut kept: Kept) -> std::io::Result<Self> {
+        let (sender, receiver) = channel();
+        let thread = thread::Builder::new()
+            .name("store-keeper".into())
+            .spawn(move || kept.serve(&receiver))?;
+        Ok(Self {
+            thread: Mutex::new(Some((sender, thread))),
+        })
+    }
+
+    /// Writes the anchor a last time and ends the thread.
+    pub(super) fn stop(&self) {
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some((sender, thread)) = thread {
+            drop(sender);
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Kept {
+    fn serve(&mut self, stop: &Receiver<()>) {
+        while stop.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
+            self.keep();
+        }
+        self.keep();
+    }
+
+    fn keep(&mut self) {
+        match epoch(&self.connection) {
+            Ok((epoch, refuse_before)) => {
+                self.anchor.epoch = epoch;
+                self.refuse_before
+                    .fetch_max(refuse_before, Ordering::Relaxed);
+            }
+            Err(error) => tracing::error!(%error, "the store's epoch cannot be read"),
+        }
+        let head = *self.durable.lock().unwrap_or_else(PoisonError::into_inner);
+        if head.seq <= self.anchor.head.seq {
+            return;
+        }
+        let next = Anchor {
+            head: Head {
+                // The anchor's instant says until when codes may have been accepted: it never goes back.
+                time: head.time.max(self.anchor.head.time),
+                ..head
+            },
+            ..self.anchor
+        };
+        match next.write(&self.path) {
+            Ok(()) => self.anchor = next,
+            Err(error) => report(&self.path, &error),
+        }
+    }
+}
+
+/// The database's epoch, and the instant before which codes are refused.
+pub(super) fn epoch(connection: &Connection) -> rusqlite::Result<(u64, u64)> {
+    connection
+        .prepare_cached("SELECT epoch, refuse_before FROM meta")?
+        .query_row([], |row| Ok((stored(row, 0)?, stored(row, 1)?)))
+}
+
+fn report(path: &Path, error: &std::io::Error) {
+    tracing::error!(
+        path = %path.display(),
+        %error,
+        "the anchor file cannot be written: a rollback of the database would not be noticed"
+    );
+}

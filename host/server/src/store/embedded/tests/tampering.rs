@@ -1,0 +1,215 @@
+//! What somebody with write access to the files can do, and that it is refused and reported (ST-01, ST-02, LG-03).
+
+use super::super::{ChainBreak, Finding, OpenError};
+use super::*;
+
+/// Two accounts with a few versions each.
+async fn filled(place: &Place) -> EmbeddedStore {
+    let store = place.open();
+    done(&store, create(id(1), "alice")).await;
+    done(&store, create(id(2), "bob")).await;
+    for version in 1..4 {
+        done(&store, put(id(1), version)).await;
+    }
+    store
+}
+
+#[tokio::test]
+async fn rows_that_were_meddled_with_are_refused() {
+    let cases = [
+        (
+            "one row rolled back",
+            "UPDATE accounts SET version = 2 WHERE id = (SELECT account FROM names WHERE user = 'alice')",
+        ),
+        (
+            "a record removed, to be enrolled anew",
+            "DELETE FROM accounts WHERE id = (SELECT account FROM names WHERE user = 'alice')",
+        ),
+        (
+            "two rows swapped",
+            "UPDATE accounts SET id = zeroblob(16) WHERE version = 4;
+             UPDATE accounts SET id = (SELECT account FROM names WHERE user = 'alice') WHERE version = 1;
+             UPDATE accounts SET id = (SELECT account FROM names WHERE user = 'bob') WHERE id = zeroblob(16)",
+        ),
+        (
+            "a name pointed at another account",
+            "UPDATE names SET account = (SELECT account FROM names WHERE user = 'bob') WHERE user = 'alice'",
+        ),
+        (
+            "a name removed, to be enrolled anew",
+            "DELETE FROM names WHERE user = 'alice'",
+        ),
+        (
+            "a revoked session revived",
+            "UPDATE accounts SET generation = 9 WHERE version = 4",
+        ),
+    ];
+    for (case, statements) in cases {
+        let place = Place::new();
+        let store = filled(&place).await;
+        place.meddle(statements);
+        assert!(
+            matches!(load(&store, "alice").await, Err(StoreError::Tampered(_))),
+            "{case}"
+        );
+        assert!(
+            matches!(store.check(), Err(StoreError::Tampered(_))),
+            "{case}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_altered_chain_is_found() {
+    let cases = [
+        ("text", "UPDATE audit SET entry = '{}' WHERE seq = 3", 3),
+        ("time", "UPDATE audit SET time = time + 1 WHERE seq = 4", 4),
+        ("version", "UPDATE audit SET version = 9 WHERE seq = 1", 1),
+        ("bound", "UPDATE audit SET bound = 0 WHERE seq = 2", 2),
+        (
+            "hash",
+            "UPDATE audit SET hash = zeroblob(32) WHERE seq = 2",
+            2,
+        ),
+    ];
+    for (case, statement, seq) in cases {
+        let place = Place::new();
+        let store = filled(&place).await;
+        store.verify_chain().unwrap();
+        place.meddle(statement);
+        assert_eq!(
+            store.verify_chain(),
+            Err(ChainBreak::Altered(seq)),
+            "{case}"
+        );
+    }
+    let place = Place::new();
+    let store = filled(&place).await;
+    place.meddle("DELETE FROM audit WHERE seq = 3");
+    assert_eq!(store.verify_chain(), Err(ChainBreak::Missing(3)));
+}
+
+#[tokio::test]
+async fn a_chain_cut_at_its_end_is_found_by_the_anchor() {
+    let place = Place::new();
+    let store = filled(&place).await;
+    store.close();
+    drop(store);
+    place.meddle("DELETE FROM audit WHERE seq >= 6");
+    let store = place.open();
+    assert!(matches!(
+        store.findings(),
+        [Finding::RolledBack { found: 5, .. }]
+    ));
+}
+
+#[tokio::test]
+async fn a_database_put_back_as_a_whole_raises_the_epoch_and_refuses_old_codes() {
+    let place = Place::new();
+    let store = filled(&place).await;
+    store.close();
+    let yesterday = place.copy();
+    drop(store);
+
+    let store = place.open();
+    assert_eq!(load(&store, "alice").await.unwrap().refuse_before, 0);
+    done(&store, put(id(1), 4)).await;
+    store.close();
+    drop(store);
+
+    place.roll_back(&yesterday);
+    let store = place.open();
+    let time = NOW + 4;
+    assert_eq!(
+        store.findings(),
+        [Finding::RolledBack {
+            anchored: 8,
+            found: 7,
+            time
+        }]
+    );
+    assert_eq!(store.epoch(), 1);
+    let refuse_before = load(&store, "alice").await.unwrap().refuse_before;
+    assert_eq!(refuse_before, time + super::super::open::MARGIN);
+    let (_, _, entry) = store.audit(7, 1).unwrap().remove(0);
+    assert!(entry.contains("database-rolled-back"), "{entry}");
+    // It is whole again, and remembers.
+    done(&store, put(id(1), 4)).await;
+    store.verify_chain().unwrap();
+    store.close();
+    drop(store);
+    let store = place.open();
+    assert!(store.findings().is_empty());
+    assert_eq!(store.epoch(), 1);
+    assert_eq!(
+        load(&store, "alice").await.unwrap().refuse_before,
+        refuse_before
+    );
+}
+
+#[tokio::test]
+async fn a_missing_anchor_counts_as_a_rollback_to_an_unknown_time() {
+    for damage in ["", "cofactor anchor 1\ndatabase 00"] {
+        let place = Place::new();
+        filled(&place).await.close();
+        std::fs::remove_file(place.path("anchor")).unwrap();
+        if !damage.is_empty() {
+            std::fs::write(place.path("anchor"), damage).unwrap();
+        }
+        let store = EmbeddedStore::open(&place.options(), NOW + 60_000).unwrap();
+        assert_eq!(store.findings(), [Finding::AnchorMissing]);
+        assert_eq!(
+            load(&store, "alice").await.unwrap().refuse_before,
+            NOW + 60_000 + super::super::open::MARGIN
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_is_gone_or_exchanged_is_not_begun_anew() {
+    let place = Place::new();
+    filled(&place).await.close();
+    std::fs::remove_file(place.path("db")).unwrap();
+    let gone = EmbeddedStore::open(&place.options(), NOW).err().unwrap();
+    assert!(matches!(gone, OpenError::OtherAnchor { .. }), "{gone}");
+    let other = Place::new();
+    other.open().close();
+    place.roll_back(&other);
+    let exchanged = EmbeddedStore::open(&place.options(), NOW).err().unwrap();
+    assert!(matches!(exchanged, OpenError::OtherAnchor { .. }));
+}
+
+#[tokio::test]
+async fn a_newer_or_foreign_database_is_refused() {
+    let place = Place::new();
+    place.open().close();
+    place.meddle("PRAGMA user_version = 99");
+    let newer = EmbeddedStore::open(&place.options(), NOW).err().unwrap();
+    assert!(matches!(newer, OpenError::Newer { found: 99, .. }));
+    assert!(newer.to_string().contains("version 99"), "{newer}");
+
+    let place = Place::new();
+    place.meddle("CREATE TABLE recipes (name TEXT)");
+    let foreign = EmbeddedStore::open(&place.options(), NOW).err().unwrap();
+    assert!(matches!(foreign, OpenError::Foreign(_)), "{foreign}");
+
+    let place = Place::new();
+    std::fs::write(
+        place.path("db"),
+        "no database at all, but long enough to be one",
+    )
+    .unwrap();
+    assert!(EmbeddedStore::open(&place.options(), NOW).is_err());
+}
+
+#[tokio::test]
+async fn the_files_are_the_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let store = filled(&place).await;
+    for file in ["db", "db-wal", "db-shm", "anchor"] {
+        let mode = std::fs::metadata(place.path(file)).unwrap().permissions();
+        assert_eq!(mode.mode() & 0o777, 0o600, "{file}");
+    }
+    drop(store);
+}

@@ -1,0 +1,234 @@
+//! The one thread that writes, and the commits that share a sync.
+//!
+//! Work queues while a transaction is being synced; the next transaction takes all that has queued. So the busier the
+//! store is, the fewer syncs a commit costs, and an idle store answers after one.
+
+use std::fs::File;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use cofactor_runtime::store::{Committed, StoreError};
+
+use super::apply::{Work, run};
+use super::chain::Head;
+use super::counts;
+use super::number::whole;
+use super::refusal;
+
+/// Records written before the log is carried over into the database. More makes the log longer and reads slower; fewer
+/// writes the same page more often.
+const CHECKPOINT: usize = 2048;
+
+/// Without work for so long, the log is carried over: the next start finds little to recover.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// Milliseconds between two sweeps of what has expired.
+const SWEEP: u64 = 1_000;
+
+/// How long a settled effect's id is remembered, in milliseconds: no effect lives longer, so it cannot be done twice.
+const SETTLED: u64 = 30 * 24 * 3_600_000;
+
+type Answer = Result<Committed, StoreError>;
+
+enum Job {
+    Work(Work, oneshot::Sender<Answer>),
+    Stop,
+}
+
+/// The way to the writing thread.
+pub(super) struct Writer {
+    queue: SyncSender<Job>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    /// Starts the thread. `queue` bounds what may wait, `batch` what shares a transaction.
+    pub(super) fn start(
+        connection: Connection,
+        queue: usize,
+        batch: usize,
+        durable: Arc<Mutex<Head>>,
+    ) -> std::io::Result<Self> {
+        let (sender, receiver) = sync_channel(queue.max(1));
+        let mut pen = Pen {
+            connection,
+            durable,
+            written: 0,
+            now: 0,
+            swept: 0,
+        };
+        let thread = thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(move || pen.serve(&receiver, batch.max(1)))?;
+        Ok(Self {
+            queue: sender,
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// Queues work and waits until it is durable or refused.
+    pub(super) async fn ask(&self, work: Work) -> Answer {
+        let (sender, receiver) = oneshot::channel();
+        match self.queue.try_send(Job::Work(work, sender)) {
+            Ok(()) => receiver.await.map_err(|_| stopped())?,
+            Err(TrySendError::Full(_)) => Err(StoreError::Overloaded),
+            Err(TrySendError::Disconnected(_)) => Err(stopped()),
+        }
+    }
+
+    /// Does what has queued, then ends the thread.
+    pub(super) fn stop(&self) {
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(thread) = thread {
+            let _ = self.queue.send(Job::Stop);
+            let _ = thread.join();
+        }
+    }
+}
+
+fn stopped() -> StoreError {
+    StoreError::Unavailable("it was closed".into())
+}
+
+/// What the writing thread holds.
+struct Pen {
+    connection: Connection,
+    /// The newest row known to be durable, for the anchor.
+    durable: Arc<Mutex<Head>>,
+    /// Records written since the log was carried over.
+    written: usize,
+    /// The latest wall clock that came with work.
+    now: u64,
+    /// When expired rows were last swept.
+    swept: u64,
+}
+
+impl Pen {
+    fn serve(&mut self, queue: &Receiver<Job>, batch: usize) {
+        let mut going = true;
+        while going {
+            let first = match queue.recv_timeout(IDLE) {
+                Ok(job) => job,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.checkpoint();
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            let mut jobs = Vec::new();
+            for job in std::iter::once(first).chain(queue.try_iter()) {
+                match job {
+                    Job::Work(work, answer) => jobs.push((work, answer)),
+                    Job::Stop => going = false,
+                }
+                if !going || jobs.len() >= batch {
+                    break;
+                }
+            }
+            self.answer(jobs);
+            if self.written >= CHECKPOINT {
+                self.checkpoint();
+            }
+        }
+        self.checkpoint();
+    }
+
+    /// One transaction, one sync, and only then the answers.
+    fn answer(&mut self, jobs: Vec<(Work, oneshot::Sender<Answer>)>) {
+        if jobs.is_empty() {
+            return;
+        }
+        match self.transact(&jobs) {
+            Ok(results) => {
+                for ((_, answer), result) in jobs.into_iter().zip(results) {
+                    // Whoever asked may have gone: the commit stands all the same.
+                    let _ = answer.send(Ok(result));
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, commits = jobs.len(), "the store could not commit");
+                for (_, answer) in jobs {
+                    let _ = answer.send(Err(refusal(&error)));
+                }
+            }
+        }
+    }
+
+    fn transact(
+        &mut self,
+        jobs: &[(Work, oneshot::Sender<Answer>)],
+    ) -> rusqlite::Result<Vec<Committed>> {
+        run(&self.connection, "BEGIN IMMEDIATE")?;
+        match self.write(jobs) {
+            Ok((results, head)) => {
+                *self.durable.lock().unwrap_or_else(PoisonError::into_inner) = head;
+                Ok(results)
+            }
+            Err(error) => {
+                // SQLite may have rolled back already; then this one fails, and that is as good.
+                let _ = run(&self.connection, "ROLLBACK");
+                Err(error)
+            }
+        }
+    }
+
+    fn write(
+        &mut self,
+        jobs: &[(Work, oneshot::Sender<Answer>)],
+    ) -> rusqlite::Result<(Vec<Committed>, Head)> {
+        // Read anew each time: another process may have written since.
+        let mut head = Head::read(&self.connection)?;
+        let mut results = Vec::with_capacity(jobs.len());
+        for (work, _) in jobs {
+            results.push(work.apply(&self.connection, &mut head)?);
+            self.written = self.written.saturating_add(work.size());
+            self.now = self.now.max(work.now());
+        }
+        if self.now.saturating_sub(self.swept) >= SWEEP {
+            self.sweep()?;
+            self.swept = self.now;
+        }
+        run(&self.connection, "COMMIT")?;
+        Ok((results, head))
+    }
+
+    /// Counts that nobody asks for any more go; effects that came too late lose their payload; old effects go.
+    fn sweep(&self) -> rusqlite::Result<()> {
+        counts::sweep(&self.connection, self.now)?;
+        self.connection
+            .prepare_cached(
+                "UPDATE outbox SET payload = NULL, settled = ?1 WHERE settled IS NULL AND expires <= ?1",
+            )?
+            .execute([whole(self.now)])?;
+        self.connection
+            .prepare_cached("DELETE FROM outbox WHERE settled IS NOT NULL AND settled <= ?1")?
+            .execute([whole(self.now.saturating_sub(SETTLED))])?;
+        Ok(())
+    }
+
+    fn checkpoint(&mut self) {
+        if self.written == 0 {
+            return;
+        }
+        // Passive: waits for nobody. What a long reader holds up, the next one carries over.
+        let pragma = "PRAGMA wal_checkpoint(PASSIVE)";
+        if let Err(error) = self.connection.query_row(pragma, [], |_| Ok(())) {
+            tracing::warn!(%error, "the store's log could not be carried over");
+        }
+        self.written = 0;
+    }
+}
+
+/// Makes a new file's name durable.
+pub(super) fn sync_folder(path: &std::path::Path) -> std::io::Result<()> {
+    File::open(super::anchor::folder(path))?.sync_all()
+}
