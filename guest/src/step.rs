@@ -58,9 +58,9 @@ pub fn step(ctx: &Context, account: Option<&[u8]>, event: &Event) -> Result<Tran
     let ruling = if behind > CLOCK_TOLERANCE {
         notes.audit(Kind::ClockFault, Reason::ClockFault, None, vec![ruling::number("behind", behind)]);
         Ruling::keep(Resolution::Denied(Reason::ClockFault))
-    } else if let Some(earlier) = repeat::find(&step, &account, event) {
+    } else if let Some((resolution, first)) = repeat::find(&step, &account, event) {
         notes.audit(Kind::RequestRepeated, Reason::SuccessfullyCompleted, None, Vec::new());
-        return Ok(transition_kept(&step, &account, earlier, notes));
+        return Ok(transition_kept(&step, &account, resolution, first, notes));
     } else {
         match &event.action {
             Action::Begin(sign_in) => sign_in::begin(&step, &mut account, sign_in, &mut notes)?,
@@ -136,7 +136,7 @@ fn transition(
     notes: Notes,
 ) -> Result<Transition, Fault> {
     let change = match ruling.commit {
-        Commit::Keep => return Ok(transition_kept(step, account, ruling.resolution, notes)),
+        Commit::Keep => return Ok(transition_kept(step, account, ruling.resolution, step.at, notes)),
         Commit::Remove => {
             account.revoke_sessions();
             Change::Remove
@@ -153,7 +153,7 @@ fn transition(
         }
     };
     let effects = if account.decoy { Vec::new() } else { effects(step, &notes)? };
-    let outcome = outcome::of(step, account, ruling.resolution);
+    let outcome = outcome::of(step, account, ruling.resolution, step.at);
     Ok(Transition {
         account: change,
         outcome,
@@ -170,11 +170,12 @@ fn transition_kept(
     step: &Step<'_>,
     account: &Account,
     resolution: Resolution,
+    at: u64,
     notes: Notes,
 ) -> Transition {
     Transition {
         account: Change::Keep,
-        outcome: outcome::of(step, account, resolution),
+        outcome: outcome::of(step, account, resolution, at),
         effects: Vec::new(),
         counts: notes.counts,
         claims: Vec::new(),

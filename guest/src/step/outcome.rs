@@ -12,7 +12,8 @@ use crate::reason::Reason;
 /// The level that a one-time code reaches, on top of the first factor.
 const SECOND_FACTOR: u8 = 2;
 
-pub(super) fn of(step: &Step<'_>, account: &Account, resolution: Resolution) -> Outcome {
+/// `at` is when it was resolved: for a repeated request, the first time.
+pub(super) fn of(step: &Step<'_>, account: &Account, resolution: Resolution, at: u64) -> Outcome {
     match resolution {
         Resolution::Allowed { credential, method, reason, generation } => Outcome::Allow(Allowance {
             claims: Claims {
@@ -22,9 +23,9 @@ pub(super) fn of(step: &Step<'_>, account: &Account, resolution: Resolution) -> 
                 method: method.name().to_owned(),
                 amr: method.amr().map(str::to_owned).to_vec(),
                 reason: reason.name().to_owned(),
-                started: step.at,
-                verified: step.at,
-                active: step.at,
+                started: at,
+                verified: at,
+                active: at,
             },
             credential: Some(credential.text()),
             device_token: None,
@@ -63,7 +64,7 @@ pub(super) fn of(step: &Step<'_>, account: &Account, resolution: Resolution) -> 
                 reason: reason.name().to_owned(),
                 credential: credential.map(|id| id.text()),
                 // It is active already: there is no enrolment to finish.
-                provisioning: made.map(|credential| provisioning(step, credential, String::new(), step.at)),
+                provisioning: made.map(|credential| provisioning(step, credential, String::new(), at)),
             })
         }
     }

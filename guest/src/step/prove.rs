@@ -56,20 +56,19 @@ pub(super) fn attempt(
     let fits_one = account.credentials.iter().any(|credential| open(credential) && proof.fits(credential.digits));
     let tried = |credential: &Credential| open(credential) && (!fits_one || proof.fits(credential.digits));
 
-    let mut used = false;
-    let mut right = None;
-    for credential in account.credentials.iter_mut().filter(|credential| tried(credential)) {
-        match methods::verify(credential, proof, step.policy, step.now) {
-            // A decoy is compared like any other, and never right.
-            Judgement::Right(factor) if !account.decoy => {
-                right = Some((credential, factor));
-                break;
-            }
-            Judgement::Used => used = true,
-            Judgement::Right(_) | Judgement::Wrong => {}
-        }
-    }
-    if let Some((credential, factor)) = right {
+    let judge = |credential: &Credential| methods::verify(credential, proof, step.policy, step.now);
+    let judged = account.credentials.iter().map(|credential| tried(credential).then(|| judge(credential)));
+    let judged: Vec<Option<Judgement>> = judged.collect();
+    // A code that any of them has seen is a used one, even if another that shares its secret has not (OTP-01).
+    let used = judged.contains(&Some(Judgement::Used));
+    let right = judged.iter().enumerate().find_map(|(at, judgement)| match judgement {
+        Some(Judgement::Right(factor)) => Some((at, *factor)),
+        _ => None,
+    });
+    // A decoy is compared like any other, and never right.
+    if let Some((at, factor)) = right.filter(|_| !used && !account.decoy)
+        && let Some(credential) = account.credentials.get_mut(at)
+    {
         let forgiven = credential.failures.count;
         let accepted = accept(step, credential, factor, proof, notes);
         account.failures.forgive(forgiven);

@@ -7,8 +7,8 @@ use crate::contract::{Action, AdministrationChange, Answer, Event, Fault, Key, M
 use crate::entropy::keyed_digest;
 use subtle::ConstantTimeEq;
 
-/// What the same request was answered within the last minute.
-pub(super) fn find(step: &Step<'_>, account: &Account, event: &Event) -> Option<Resolution> {
+/// What the same request was answered within the last minute, and when.
+pub(super) fn find(step: &Step<'_>, account: &Account, event: &Event) -> Option<(Resolution, u64)> {
     let fresh = |request: &&Request| step.at < request.at.saturating_add(REQUEST_MEMORY);
     // Most accounts have nothing to compare with: no digest is made then, and one for each key otherwise.
     let mut made: Option<(u32, [u8; 16])> = None;
@@ -23,7 +23,7 @@ pub(super) fn find(step: &Step<'_>, account: &Account, event: &Event) -> Option<
             }
         };
         if bool::from(digest.ct_eq(&request.digest)) {
-            return Some(request.resolution);
+            return Some((request.resolution, request.at));
         }
     }
     None

@@ -1,0 +1,193 @@
+//! The sequences that other verifiers assert (tests/vectors/oath/scenarios.json).
+
+use cofactor_guest::account::Factor;
+use cofactor_guest::contract::{Outcome, Proof};
+use serde_json::Value;
+
+use crate::world::{World, compile, is_allowed, reason, uri};
+
+/// Sequences that need what is not there, or assert what we do not do, with the reason.
+const LEFT_OUT: [(&str, &str); 6] = [
+    ("hotp-pam-pin-prefix", "a PIN before the code is a later method"),
+    ("ga-rate-limit-4-per-120s", "limits attempts and not failures: our throttle is another"),
+    ("ga-time-skew-3-consecutive", "its own note advises against it: we ask for two codes, explicitly"),
+    ("ga-scratch-code-once", "recovery codes are a later method"),
+    ("pi-hotp-autoresync", "two codes are asked for explicitly"),
+    ("pi-auth-count-max", "static tokens are no method of ours"),
+];
+
+const LAX: &str = "[throttle]\ndelay-after = 100\nlock-after = 100\n";
+
+#[test]
+fn every_scenario_that_needs_no_later_method_holds() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vectors/oath/scenarios.json");
+    let file: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let mut ran = 0;
+    for scenario in file["scenarios"].as_array().unwrap() {
+        let id = scenario["id"].as_str().unwrap();
+        match id {
+            "hotp-table-6" | "hotp-table-7" | "hotp-table-8" => hotp_table(id, scenario),
+            "hotp-pam-lookahead-monotonic" | "totp-usersfile-replay" | "ga-digits-strict" | "pi-totp-order" => {
+                one_token(id, scenario);
+            }
+            "ga-window-3" | "ga-step-60" => fresh_tokens(id, scenario),
+            "pi-hotp-resync" => resync(id, scenario),
+            "pi-failcounter-lock" => failcounter(id, scenario),
+            "pi-challenge-single-use" => single_use(id, scenario),
+            other => {
+                assert!(LEFT_OUT.iter().any(|(left_out, _)| *left_out == other), "{other} is not known");
+                continue;
+            }
+        }
+        ran += 1;
+    }
+    assert_eq!(ran, 12);
+}
+
+/// A user with the scenario's token.
+fn user(scenario: &Value) -> World {
+    let token = &scenario["token"];
+    let mut world = World::new("");
+    set_window(&mut world, token);
+    if let Some(now) = token["now"].as_u64() {
+        world.now = now * 1000;
+    }
+    let key = token["key_hex"].as_str().unwrap();
+    let key: Vec<u8> = (0..key.len()).step_by(2).map(|at| u8::from_str_radix(&key[at..at + 2], 16).unwrap()).collect();
+    let kind = token["type"].as_str().unwrap();
+    let digits = token["digits"].as_u64().unwrap_or(6);
+    let rest = match kind {
+        "hotp" => format!("&digits={digits}&counter={}", token["counter"].as_u64().unwrap_or(0)),
+        _ => format!("&digits={digits}&period={}", token["step"].as_u64().unwrap_or(30)),
+    };
+    world.import(&uri(kind, &key, &rest));
+    world
+}
+
+/// The window that a token or a step of a scenario names.
+fn set_window(world: &mut World, from: &Value) {
+    let mut policy = LAX.to_owned();
+    if let Some(seconds) = from["window_seconds"].as_u64() {
+        policy += &format!("[totp]\nwindow = {0}\ndrift-cap = {0}\n", seconds / 30);
+    }
+    if let Some(window) = from["window"].as_u64() {
+        policy += &format!("[totp]\nwindow = {window}\ndrift-cap = {window}\n");
+    }
+    if let Some(look_ahead) = from["look_ahead"].as_u64() {
+        policy += &format!("[hotp]\nlook-ahead = {look_ahead}\n");
+    }
+    world.policy = compile(&policy);
+}
+
+fn hotp_table(id: &str, scenario: &Value) {
+    for step in scenario["steps"].as_array().unwrap() {
+        let (counter, code) = (step["counter"].as_u64().unwrap(), step["otp"].as_str().unwrap());
+        let mut world = user(scenario);
+        world.policy = compile(&format!("[hotp]\nlook-ahead = {}\n", counter.saturating_sub(1)));
+        assert_eq!(is_allowed(&world.clone().sign_in(code)), counter == 0, "{id} {step}");
+        world.policy = compile("[hotp]\nlook-ahead = 20\n");
+        assert!(is_allowed(&world.sign_in(code)), "{id} {step}");
+        assert_eq!(counter_of(&world), counter + 1, "{id} {step}");
+    }
+}
+
+fn one_token(id: &str, scenario: &Value) {
+    let mut world = user(scenario);
+    for step in scenario["steps"].as_array().unwrap() {
+        if step["window"].is_u64() {
+            set_window(&mut world, step);
+        }
+        if let Some(at) = step["at"].as_u64() {
+            world.now = at * 1000;
+        }
+        let transition = world.sign_in(step["otp"].as_str().unwrap());
+        assert_eq!(is_allowed(&transition), step["expect"] == "accept", "{id} {step} {}", reason(&transition));
+        match step["code"].as_str() {
+            Some("replayed") => assert_eq!(reason(&transition), "code-already-used", "{id} {step}"),
+            Some("invalid") => assert_eq!(reason(&transition), "incorrect-code", "{id} {step}"),
+            _ => {}
+        }
+        if let Some(counter) = step["counter"].as_u64() {
+            assert_eq!(counter_of(&world), counter + 1, "{id} {step}");
+        }
+    }
+}
+
+fn fresh_tokens(id: &str, scenario: &Value) {
+    for step in scenario["steps"].as_array().unwrap() {
+        let mut world = World::new("");
+        world.now = step["at"].as_u64().unwrap() * 1000;
+        let mut fresh = scenario.clone();
+        fresh["token"]["now"] = step["at"].clone();
+        world = World { now: world.now, ..user(&fresh) };
+        let allowed = is_allowed(&world.sign_in(step["otp"].as_str().unwrap()));
+        assert_eq!(allowed, step["expect"] == "accept", "{id} {step}");
+    }
+}
+
+fn resync(id: &str, scenario: &Value) {
+    let mut window = scenario["token"]["sync_window"].as_u64().unwrap();
+    for step in scenario["steps"].as_array().unwrap() {
+        match step["op"].as_str().unwrap() {
+            "set_sync_window" => window = step["value"].as_u64().unwrap(),
+            "set_counter" => {}
+            _ => {
+                // Each of them begins at counter zero.
+                let mut world = user(scenario);
+                world.policy = compile(&format!("[hotp]\nresync-window = {window}\n"));
+                let challenge = world.challenge();
+                let codes = (step["otp1"].as_str().unwrap().into(), step["otp2"].as_str().unwrap().into());
+                let allowed = is_allowed(&world.prove(&challenge, Proof::TwoCodes(codes)));
+                assert_eq!(allowed, step["expect"] == "ok", "{id} {step}");
+            }
+        }
+    }
+}
+
+fn failcounter(id: &str, scenario: &Value) {
+    let mut world = user(scenario);
+    world.policy = compile("");
+    for step in scenario["steps"].as_array().unwrap() {
+        match step["op"].as_str() {
+            Some("set_failcount") => {
+                for _ in 0..step["value"].as_u64().unwrap() {
+                    world.wait();
+                    assert_eq!(reason(&world.sign_in("000000")), "incorrect-code");
+                }
+            }
+            Some("clear_timeout_elapsed") => world.wait(),
+            _ => {
+                let transition = world.sign_in(step["otp"].as_str().unwrap());
+                let accept = matches!(step["expect"].as_str(), Some("accept" | "accept_after_timeout"));
+                assert_eq!(is_allowed(&transition), accept, "{id} {step}");
+                if step["code"] == "Failcounter exceeded" {
+                    assert_eq!(reason(&transition), "locked", "{id} {step}");
+                }
+            }
+        }
+    }
+}
+
+/// There the PIN triggers the challenge: here the first factor does.
+fn single_use(id: &str, scenario: &Value) {
+    let mut world = user(scenario);
+    let mut challenge = String::new();
+    for step in scenario["steps"].as_array().unwrap() {
+        if step["op"] == "expire" {
+            world.now += 600_000;
+        } else if step["expect"] == "challenge" {
+            let Outcome::Challenge(opened) = world.begin().outcome else { panic!("{id} {step}") };
+            challenge = opened.id;
+        } else {
+            let allowed = is_allowed(&world.answer(&challenge, step["pass"].as_str().unwrap()));
+            assert_eq!(allowed, step["expect"] == "accept", "{id} {step}");
+        }
+    }
+}
+
+fn counter_of(world: &World) -> u64 {
+    match world.account().credentials[0].factor {
+        Factor::Hotp(hotp) => hotp.counter,
+        Factor::Totp(_) => panic!("not HOTP"),
+    }
+}
