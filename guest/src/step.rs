@@ -20,6 +20,7 @@ use crate::contract::{
 use crate::entropy::Seed;
 use crate::identifier::Identifier;
 use crate::input;
+use crate::methods::Clock;
 use crate::policy::{Policy, Provision, compiled};
 use crate::reason::Reason;
 use ruling::{Commit, Notes, Ruling};
@@ -51,7 +52,7 @@ pub fn step(ctx: &Context, account: Option<&[u8]>, event: &Event) -> Result<Tran
     // An administrator who resets the clock believes the host's and not the record's.
     let resets_clock = matches!(&event.action, Action::Administer(act) if act.change == AdministrationChange::ResetClock);
     let at = if resets_clock { ctx.now } else { ctx.now.max(account.latest) };
-    let step = Step { ctx, origin: &event.origin, policy: &policy, seed: Seed::new(ctx), now: ctx.now, at };
+    let step = Step { ctx, origin: &event.origin, policy: &policy, seed: Seed::new(ctx), clock: Clock { now: ctx.now, at, refuse_before: ctx.refuse_before }, at };
 
     let mut notes = Notes::default();
     let behind = at - ctx.now;
@@ -82,8 +83,7 @@ pub(crate) struct Step<'a> {
     origin: &'a Origin,
     policy: &'a Policy<'a>,
     seed: Seed<'a>,
-    /// The host's clock: what time-based codes are compared with.
-    now: u64,
+    clock: Clock,
     /// The later of the host's clock and the record's latest: what expiries and lockouts are compared with.
     at: u64,
 }

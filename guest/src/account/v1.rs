@@ -93,7 +93,10 @@ fn write_credential(credential: &Credential, out: &mut Writer) {
             out.i16(totp.offset);
             out.i16(totp.drift);
         }
-        Factor::Hotp(hotp) => out.u64(hotp.counter),
+        Factor::Hotp(hotp) => {
+            out.u64(hotp.counter);
+            out.u64(hotp.proved);
+        }
     }
     write_failures(&credential.failures, out);
 }
@@ -121,7 +124,7 @@ fn read_credential(rest: &mut Reader<'_>) -> Result<Credential, RecordError> {
                 offset: rest.i16()?,
                 drift: rest.i16()?,
             }),
-            Method::Hotp => Factor::Hotp(Hotp { counter: rest.u64()? }),
+            Method::Hotp => Factor::Hotp(Hotp { counter: rest.u64()?, proved: rest.u64()? }),
         },
         failures: read_failures(rest)?,
     })

@@ -1,7 +1,7 @@
 //! Counter-based codes: RFC 4226.
 
 use super::code::{Code, Generator};
-use super::{Judgement, Mould, Proof, fact, offer, successive};
+use super::{Clock, Judgement, Mould, Proof, fact, offer, successive};
 use crate::account::{Credential, Factor};
 use crate::contract::{Fact, Offer};
 use crate::policy;
@@ -12,14 +12,16 @@ pub struct Hotp {
     /// The counter of the next code. Moves on success only (RFC 4226 section 7.4, OTP-10), and never back. The last one
     /// there is, 2^64 - 1, is never accepted.
     pub counter: u64,
+    /// When the counter was last known for certain: at the enrolment, or when two successive codes proved it.
+    pub proved: u64,
 }
 
-pub(super) fn enrol(policy: &policy::Hotp) -> Mould {
+pub(super) fn enrol(policy: &policy::Hotp, at: u64) -> Mould {
     Mould {
         algorithm: policy.algorithm,
         digits: policy.digits,
         secret_bytes: policy.secret_bytes,
-        factor: Factor::Hotp(Hotp { counter: 0 }),
+        factor: Factor::Hotp(Hotp { counter: 0, proved: at }),
     }
 }
 
@@ -27,14 +29,14 @@ pub(super) fn begin(credential: &Credential) -> Offer {
     offer(credential)
 }
 
-pub(super) fn verify(credential: &Credential, state: Hotp, proof: Proof, policy: &policy::Hotp) -> Judgement {
+pub(super) fn verify(credential: &Credential, state: Hotp, proof: Proof, policy: &policy::Hotp, clock: Clock) -> Judgement {
     if !proof.fits(credential.digits) {
         return Judgement::Wrong;
     }
     let generator = Generator::new(credential);
     match proof {
-        Proof::Code(code) => look_ahead(&generator, state, code, policy),
-        Proof::TwoCodes(first, second) => resynchronise(&generator, state, (first, second), policy),
+        Proof::Code(code) => look_ahead(&generator, state, code, policy, clock),
+        Proof::TwoCodes(first, second) => resynchronise(&generator, state, (first, second), policy, clock),
         Proof::Malformed => Judgement::Wrong,
     }
 }
@@ -49,7 +51,7 @@ pub(super) fn view(credential: &Credential, state: Hotp) -> Vec<Fact> {
 
 /// RFC 4226 section 7.4: tries the expected counter and so many after it, whatever the earlier ones gave. The code of the
 /// counter before is looked at too, to tell a repeated code from a wrong one in the log.
-fn look_ahead(generator: &Generator, state: Hotp, code: Code, policy: &policy::Hotp) -> Judgement {
+fn look_ahead(generator: &Generator, state: Hotp, code: Code, policy: &policy::Hotp, clock: Clock) -> Judgement {
     let mut found = None;
     for ahead in 0..=u64::from(policy.look_ahead) {
         let counter = state.counter.saturating_add(ahead);
@@ -59,18 +61,22 @@ fn look_ahead(generator: &Generator, state: Hotp, code: Code, policy: &policy::H
         }
     }
     let before = bool::from(code.is(generator.value(state.counter.saturating_sub(1)))) & (state.counter > 0);
+    // A store that was rolled back may hold a counter that the token has passed: its codes prove nothing until two in a
+    // row do.
+    let known = state.proved >= clock.refuse_before;
     match found {
-        Some(counter) => Judgement::Right(Factor::Hotp(Hotp { counter })),
+        Some(counter) if known => Judgement::Right(Factor::Hotp(Hotp { counter, ..state })),
+        Some(_) => Judgement::Used,
         None if before => Judgement::Used,
         None => Judgement::Wrong,
     }
 }
 
 /// RFC 4226 section 7.4 and appendix E.4: two successive codes prove where the token is.
-fn resynchronise(generator: &Generator, state: Hotp, codes: (Code, Code), policy: &policy::Hotp) -> Judgement {
+fn resynchronise(generator: &Generator, state: Hotp, codes: (Code, Code), policy: &policy::Hotp, clock: Clock) -> Judgement {
     let pairs = u64::from(policy.resync_window);
     match successive(generator, codes, state.counter, pairs, state.counter).and_then(|second| second.checked_add(1)) {
-        Some(counter) => Judgement::Right(Factor::Hotp(Hotp { counter })),
+        Some(counter) => Judgement::Right(Factor::Hotp(Hotp { counter, proved: clock.at })),
         None => Judgement::Wrong,
     }
 }

@@ -34,6 +34,17 @@ pub enum Judgement {
     Wrong,
 }
 
+/// What time it is, in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    /// The host's clock: what time-based codes are compared with.
+    pub now: u64,
+    /// The later of the host's clock and the record's latest.
+    pub at: u64,
+    /// The store may have forgotten what was accepted before this instant: `context.refuse-before`.
+    pub refuse_before: u64,
+}
+
 /// What a new credential of a method is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mould {
@@ -48,10 +59,10 @@ pub struct Mould {
 }
 
 /// What a new credential is made of, by the policy.
-pub fn enrol(method: Method, policy: &Policy<'_>) -> Mould {
+pub fn enrol(method: Method, policy: &Policy<'_>, at: u64) -> Mould {
     match method {
         Method::Totp => totp::enrol(&policy.totp),
-        Method::Hotp => hotp::enrol(&policy.hotp),
+        Method::Hotp => hotp::enrol(&policy.hotp, at),
     }
 }
 
@@ -63,11 +74,11 @@ pub fn begin(credential: &Credential) -> Offer {
     }
 }
 
-/// Judges an answer. `now` is the host's clock, in milliseconds.
-pub fn verify(credential: &Credential, proof: Proof, policy: &Policy<'_>, now: u64) -> Judgement {
+/// Judges an answer.
+pub fn verify(credential: &Credential, proof: Proof, policy: &Policy<'_>, clock: Clock) -> Judgement {
     match credential.factor {
-        Factor::Totp(state) => totp::verify(credential, state, proof, &policy.totp, now),
-        Factor::Hotp(state) => hotp::verify(credential, state, proof, &policy.hotp),
+        Factor::Totp(state) => totp::verify(credential, state, proof, &policy.totp, clock),
+        Factor::Hotp(state) => hotp::verify(credential, state, proof, &policy.hotp, clock),
     }
 }
 
@@ -87,11 +98,11 @@ pub fn provision(credential: &Credential, issuer: &str, account: &str) -> Otpaut
 }
 
 /// The moving part of a token from elsewhere. None if there is nothing left of it to accept.
-pub fn import(token: &Otpauth) -> Option<Factor> {
+pub fn import(token: &Otpauth, at: u64) -> Option<Factor> {
     match token.moving {
         MovingFactor::Time(period) => Some(Factor::Totp(totp::Totp { period, next_step: 0, offset: 0, drift: 0 })),
         MovingFactor::Counter(u64::MAX) => None,
-        MovingFactor::Counter(counter) => Some(Factor::Hotp(hotp::Hotp { counter })),
+        MovingFactor::Counter(counter) => Some(Factor::Hotp(hotp::Hotp { counter, proved: at })),
     }
 }
 

@@ -3,7 +3,7 @@
 use core::ops::RangeInclusive;
 
 use super::code::{Code, Generator};
-use super::{Judgement, Mould, Proof, fact, offer, successive};
+use super::{Clock, Judgement, Mould, Proof, fact, offer, successive};
 use crate::account::{Credential, Factor};
 use crate::contract::{Fact, Offer};
 use crate::policy;
@@ -38,14 +38,14 @@ pub(super) fn begin(credential: &Credential) -> Offer {
     offer(credential)
 }
 
-pub(super) fn verify(credential: &Credential, state: Totp, proof: Proof, policy: &policy::Totp, now: u64) -> Judgement {
+pub(super) fn verify(credential: &Credential, state: Totp, proof: Proof, policy: &policy::Totp, clock: Clock) -> Judgement {
     if !proof.fits(credential.digits) {
         return Judgement::Wrong;
     }
     let generator = Generator::new(credential);
     match proof {
-        Proof::Code(code) => in_window(&generator, state, code, policy, now),
-        Proof::TwoCodes(first, second) => resynchronise(&generator, state, (first, second), policy, now),
+        Proof::Code(code) => in_window(&generator, state, code, policy, clock),
+        Proof::TwoCodes(first, second) => resynchronise(&generator, state, (first, second), policy, clock),
         Proof::Malformed => Judgement::Wrong,
     }
 }
@@ -62,8 +62,9 @@ pub(super) fn view(credential: &Credential, state: Totp) -> Vec<Fact> {
 }
 
 /// Tries every step of the window, whatever the earlier ones gave: the time taken tells nothing (OTP-13).
-fn in_window(generator: &Generator, state: Totp, code: Code, policy: &policy::Totp, now: u64) -> Judgement {
-    let expected = step_at(now, state.period).saturating_add(i64::from(state.offset));
+fn in_window(generator: &Generator, state: Totp, code: Code, policy: &policy::Totp, clock: Clock) -> Judgement {
+    let least = first_alive(state, policy, clock);
+    let expected = step_at(clock.now, state.period).saturating_add(i64::from(state.offset));
     let (window, cap) = (i64::from(policy.window), i64::from(policy.drift_cap));
     // The window slides with the drift, but never so far that its edge passes the reach.
     let slack = i64::from(policy.reach()) - window;
@@ -74,7 +75,7 @@ fn in_window(generator: &Generator, state: Totp, code: Code, policy: &policy::To
         // Before 1970 there is no step; the work is done all the same.
         let counter = u64::try_from(step).unwrap_or(0);
         let matched = bool::from(code.is(generator.value(counter))) & (step >= 0);
-        let alive = counter >= state.next_step;
+        let alive = counter >= least;
         dead |= matched & !alive;
         if matched & alive & fresh.is_none() {
             fresh = Some((counter, step));
@@ -98,14 +99,14 @@ fn resynchronise(
     state: Totp,
     codes: (Code, Code),
     policy: &policy::Totp,
-    now: u64,
+    clock: Clock,
 ) -> Judgement {
-    let here = step_at(now, state.period);
+    let here = step_at(clock.now, state.period);
     let window = i64::from(policy.resync_window);
     let first = u64::try_from(here.saturating_sub(window)).unwrap_or(0);
     let pairs = u64::from(policy.resync_window).saturating_mul(2);
-    // Both codes have to be alive: the first one's step is at least `next_step`.
-    match successive(generator, codes, first, pairs, state.next_step) {
+    // Both codes have to be alive: the first one's step is not before the first that is.
+    match successive(generator, codes, first, pairs, first_alive(state, policy, clock)) {
         Some(second) => Judgement::Right(Factor::Totp(Totp {
             next_step: second.saturating_add(1),
             offset: small(i64::try_from(second).unwrap_or(i64::MAX).saturating_sub(here)),
@@ -114,6 +115,17 @@ fn resynchronise(
         })),
         None => Judgement::Wrong,
     }
+}
+
+/// The first step that is not dead. After a store was rolled back, that is the first one that cannot have been accepted
+/// before the instant which the host names: the token may have been ahead, and the window reaches further.
+fn first_alive(state: Totp, policy: &policy::Totp, clock: Clock) -> u64 {
+    if clock.refuse_before == 0 {
+        return state.next_step;
+    }
+    let ahead = i64::from(state.offset).saturating_add(i64::from(policy.reach())).saturating_add(1);
+    let first = step_at(clock.refuse_before, state.period).saturating_add(ahead);
+    state.next_step.max(u64::try_from(first).unwrap_or(0))
 }
 
 /// RFC 6238 section 4.2: the number of whole steps since 1970.

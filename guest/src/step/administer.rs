@@ -112,7 +112,7 @@ fn enrolled(
 /// A credential from an `otpauth://` URI, if it can be used. It is called what the URI calls the account.
 fn imported(step: &Step<'_>, uri: &str) -> Result<Option<Credential>, Fault> {
     let Ok(token) = Otpauth::parse(uri) else { return Ok(None) };
-    let Some(factor) = methods::import(&token) else { return Ok(None) };
+    let Some(factor) = methods::import(&token, step.at) else { return Ok(None) };
     let label = if manage::is_label(&token.account) { token.account } else { "Imported".to_owned() };
     Ok(Some(Credential {
         id: Identifier(step.seed.expand("credential")?),

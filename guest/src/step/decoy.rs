@@ -38,7 +38,7 @@ pub(super) fn load(
 
 fn invent(ctx: &Context, key: &Key, origin: &Origin, policy: &Policy<'_>) -> Account {
     let method = policy.accounts.methods.iter().next().and_then(Method::from_name).unwrap_or(Method::Totp);
-    let mould = methods::enrol(method, policy);
+    let mould = methods::enrol(method, policy, ctx.now);
     let secret = keyed_digest(key, "decoy secret", [ctx.tenant.as_bytes(), origin.user.as_bytes()]);
     let credential = Credential {
         id: credential_id(key, ctx, origin),

@@ -71,7 +71,7 @@ pub(super) fn finish(step: &Step<'_>, account: &mut Account, answer: &Answer, no
     let Some(enrolment) = account.enrolments.get_mut(at) else {
         return Ruling::refuse(Kind::EnrolmentDenied, Reason::EnrolmentExpired, notes);
     };
-    let judgement = methods::verify(&enrolment.credential, proof(&answer.proof), step.policy, step.now);
+    let judgement = methods::verify(&enrolment.credential, proof(&answer.proof), step.policy, step.clock);
     let Judgement::Right(factor) = judgement else {
         enrolment.attempts = enrolment.attempts.saturating_add(1);
         let (id, attempts) = (enrolment.id, enrolment.attempts);
@@ -93,7 +93,7 @@ pub(super) fn finish(step: &Step<'_>, account: &mut Account, answer: &Answer, no
 
 /// A new credential with a secret from the seed.
 pub(super) fn make(step: &Step<'_>, method: Method, label: String) -> Result<Credential, Fault> {
-    let mould = methods::enrol(method, step.policy);
+    let mould = methods::enrol(method, step.policy, step.at);
     let mut secret = vec![0; usize::from(mould.secret_bytes)];
     step.seed.fill("secret", &mut secret)?;
     Ok(Credential {

@@ -56,7 +56,7 @@ pub(super) fn attempt(
     let fits_one = account.credentials.iter().any(|credential| open(credential) && proof.fits(credential.digits));
     let tried = |credential: &Credential| open(credential) && (!fits_one || proof.fits(credential.digits));
 
-    let judge = |credential: &Credential| methods::verify(credential, proof, step.policy, step.now);
+    let judge = |credential: &Credential| methods::verify(credential, proof, step.policy, step.clock);
     let judged = account.credentials.iter().map(|credential| tried(credential).then(|| judge(credential)));
     let judged: Vec<Option<Judgement>> = judged.collect();
     // A code that any of them has seen is a used one, even if another that shares its secret has not (OTP-01).

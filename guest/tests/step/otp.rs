@@ -272,7 +272,32 @@ fn otp_16_one_code_moves_one_credential() {
 }
 
 fn counter(counter: u64) -> cofactor_guest::account::Factor {
-    cofactor_guest::account::Factor::Hotp(cofactor_guest::methods::hotp::Hotp { counter })
+    cofactor_guest::account::Factor::Hotp(cofactor_guest::methods::hotp::Hotp { counter, proved: START })
+}
+
+#[test]
+fn a_rolled_back_store_accepts_no_code_that_it_may_have_accepted_before() {
+    let mut world = World::with_totp("");
+    let mut before = world.clone();
+    let accepted = world.code(1);
+    assert!(is_allowed(&world.sign_in(&accepted)), "a step ahead, by the window");
+    // The store comes back as it was, and the host knows that it forgot what happened until now.
+    before.refuse_before = world.now + 1;
+    let mut world = before;
+    for later in [0, 29_000, 59_000] {
+        world.now = START + later;
+        assert!(!is_allowed(&world.clone().sign_in(&accepted)), "{later}");
+    }
+    world.now = START + 60_000;
+    assert!(is_allowed(&world.sign_in(&world.code(0))));
+
+    let mut world = World::with_hotp("");
+    world.refuse_before = world.now + 1;
+    world.now += 60_000;
+    assert!(!is_allowed(&world.sign_in(&hotp(SECRET, 0, 6))));
+    let challenge = world.challenge();
+    assert!(is_allowed(&world.prove(&challenge, Proof::TwoCodes((hotp(SECRET, 4, 6), hotp(SECRET, 5, 6))))));
+    assert!(is_allowed(&world.sign_in(&hotp(SECRET, 6, 6))));
 }
 
 /// All that the outside sees of an outcome.

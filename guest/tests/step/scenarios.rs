@@ -49,7 +49,7 @@ fn user(scenario: &Value) -> World {
     let token = &scenario["token"];
     let mut world = World::new("");
     set_window(&mut world, token);
-    if let Some(now) = token["now"].as_u64() {
+    if let Some(now) = token["now"].as_u64().or(scenario["steps"][0]["at"].as_u64()) {
         world.now = now * 1000;
     }
     let key = token["key_hex"].as_str().unwrap();
@@ -115,11 +115,9 @@ fn one_token(id: &str, scenario: &Value) {
 
 fn fresh_tokens(id: &str, scenario: &Value) {
     for step in scenario["steps"].as_array().unwrap() {
-        let mut world = World::new("");
-        world.now = step["at"].as_u64().unwrap() * 1000;
         let mut fresh = scenario.clone();
         fresh["token"]["now"] = step["at"].clone();
-        world = World { now: world.now, ..user(&fresh) };
+        let mut world = user(&fresh);
         let allowed = is_allowed(&world.sign_in(step["otp"].as_str().unwrap()));
         assert_eq!(allowed, step["expect"] == "accept", "{id} {step}");
     }
@@ -134,7 +132,7 @@ fn resync(id: &str, scenario: &Value) {
             _ => {
                 // Each of them begins at counter zero.
                 let mut world = user(scenario);
-                world.policy = compile(&format!("[hotp]\nresync-window = {window}\n"));
+                world.policy = compile(&format!("[hotp]\nlook-ahead = {}\nresync-window = {window}\n", scenario["token"]["count_window"]));
                 let challenge = world.challenge();
                 let codes = (step["otp1"].as_str().unwrap().into(), step["otp2"].as_str().unwrap().into());
                 let allowed = is_allowed(&world.prove(&challenge, Proof::TwoCodes(codes)));

@@ -23,7 +23,10 @@ pub struct World {
     pub binding: Vec<u8>,
     pub policy: Vec<u8>,
     pub observed: Vec<Observation>,
+    pub refuse_before: u64,
     events: u64,
+    /// Contexts handed out: no two have the same entropy.
+    contexts: std::cell::Cell<u64>,
 }
 
 impl World {
@@ -38,7 +41,9 @@ impl World {
             binding: vec![7; 32],
             policy: compile(document),
             observed: Vec::new(),
+            refuse_before: 0,
             events: 0,
+            contexts: std::cell::Cell::new(0),
         }
     }
 
@@ -83,8 +88,11 @@ impl World {
     }
 
     pub fn context(&self) -> Context {
-        let mut entropy = vec![1; 24];
-        entropy.extend(self.events.to_le_bytes());
+        self.contexts.set(self.contexts.get() + 1);
+        let mut entropy = vec![self.binding[0]; 19];
+        entropy.extend(&self.user.as_bytes()[..5.min(self.user.len())]);
+        entropy.resize(24, 0);
+        entropy.extend(self.contexts.get().to_le_bytes());
         Context {
             now: self.now,
             entropy,
@@ -93,6 +101,7 @@ impl World {
             keys: vec![Key { id: 1, secret: vec![9; 32] }],
             observed: self.observed.clone(),
             write_version: 0,
+            refuse_before: self.refuse_before,
             facts: Vec::new(),
         }
     }
