@@ -221,7 +221,11 @@ pub enum RecordError {
 impl Account {
     /// An account without a credential.
     pub fn new(at: u64) -> Self {
-        Self { created: at, latest: at, ..Self::default() }
+        Self {
+            created: at,
+            latest: at,
+            ..Self::default()
+        }
     }
 
     /// Reads a record of any known version.
@@ -229,7 +233,8 @@ impl Account {
         if bytes.len() > MAX_RECORD {
             return Err(RecordError::Overlong);
         }
-        let mut rest = octets::Reader::new(bytes.strip_prefix(MAGIC).ok_or(RecordError::NotARecord)?);
+        let mut rest =
+            octets::Reader::new(bytes.strip_prefix(MAGIC).ok_or(RecordError::NotARecord)?);
         // Each older version is read by its own module and turned, step by step, into the newest.
         let account = match rest.u16()? {
             1 => v1::read(&mut rest)?,
@@ -262,7 +267,8 @@ impl Account {
     pub fn forget_expired(&mut self, at: u64) {
         self.challenges.retain(|challenge| at < challenge.expires);
         self.enrolments.retain(|enrolment| at < enrolment.expires);
-        self.requests.retain(|request| at < request.at.saturating_add(REQUEST_MEMORY));
+        self.requests
+            .retain(|request| at < request.at.saturating_add(REQUEST_MEMORY));
     }
 
     /// Opens a challenge; the oldest goes when `most` are open (CH-07).
@@ -295,7 +301,9 @@ impl Account {
 
     /// The credential of that id.
     pub fn credential(&self, id: &CredentialId) -> Option<&Credential> {
-        self.credentials.iter().find(|credential| credential.id == *id)
+        self.credentials
+            .iter()
+            .find(|credential| credential.id == *id)
     }
 }
 
@@ -320,7 +328,9 @@ impl Method {
 
     /// The method of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Totp, Self::Hotp].into_iter().find(|method| method.name() == name)
+        [Self::Totp, Self::Hotp]
+            .into_iter()
+            .find(|method| method.name() == name)
     }
 
     /// RFC 8176 values: a one-time code, on top of the first factor.

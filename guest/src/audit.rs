@@ -133,11 +133,18 @@ impl Kind {
     }
 
     /// Puts it on record.
-    pub fn fact(self, reason: Reason, credential: Option<&Credential>, facts: Vec<Fact>) -> AuditFact {
+    pub fn fact(
+        self,
+        reason: Reason,
+        credential: Option<&Credential>,
+        facts: Vec<Fact>,
+    ) -> AuditFact {
         AuditFact {
             kind: self.name().to_owned(),
             reason: reason.name().to_owned(),
-            method: credential.map_or("", |credential| credential.method().name()).to_owned(),
+            method: credential
+                .map_or("", |credential| credential.method().name())
+                .to_owned(),
             credential: credential.map(|credential| credential.id.text()),
             facts,
         }
@@ -152,7 +159,11 @@ mod tests {
     fn every_kind_is_documented() {
         let page = include_str!("../../docs/audit.md");
         for kind in Kind::ALL {
-            assert!(page.contains(&format!("| `{}` |", kind.name())), "{} is not in docs/audit.md", kind.name());
+            assert!(
+                page.contains(&format!("| `{}` |", kind.name())),
+                "{} is not in docs/audit.md",
+                kind.name()
+            );
         }
     }
 }

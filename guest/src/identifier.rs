@@ -35,7 +35,11 @@ where
         let mut text = String::with_capacity(2 * N);
         for octet in self.0 {
             for nibble in [octet >> 4, octet & 15] {
-                text.push(char::from(if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 }));
+                text.push(char::from(if nibble < 10 {
+                    b'0' + nibble
+                } else {
+                    b'a' + nibble - 10
+                }));
             }
         }
         text
@@ -63,7 +67,15 @@ mod tests {
     fn only_the_canonical_form_is_read() {
         let id = CredentialId::parse("00ff10a9b8c7d6e5");
         assert_eq!(id.map(|id| id.text()).as_deref(), Some("00ff10a9b8c7d6e5"));
-        for bad in ["", "00", "00FF10a9b8c7d6e5", "00ff10a9b8c7d6e", "00ff10a9b8c7d6e5a", "0 ff10a9b8c7d6e5", "+0ff10a9b8c7d6e5"] {
+        for bad in [
+            "",
+            "00",
+            "00FF10a9b8c7d6e5",
+            "00ff10a9b8c7d6e",
+            "00ff10a9b8c7d6e5a",
+            "0 ff10a9b8c7d6e5",
+            "+0ff10a9b8c7d6e5",
+        ] {
             assert_eq!(CredentialId::parse(bad), None, "{bad}");
         }
     }

@@ -2,7 +2,8 @@
 //! user's: the host has the same limits and refuses first.
 
 use crate::contract::{
-    Action, AdministrationChange, Answer, Claims, Context, Event, Fact, Fault, Origin, Proof, Request, SignIn,
+    Action, AdministrationChange, Answer, Claims, Context, Event, Fact, Fault, Origin, Proof,
+    Request, SignIn,
 };
 
 /// Checks the context of a step.
@@ -41,13 +42,23 @@ pub fn event(event: &Event) -> Result<(), Fault> {
         Action::ChooseMethod(choice) => {
             within(choice.challenge.len(), 0, 64, "choice.challenge")?;
             within(choice.method.len(), 0, 32, "choice.method")?;
-            within(choice.credential.as_ref().map_or(0, String::len), 0, 64, "choice.credential")
+            within(
+                choice.credential.as_ref().map_or(0, String::len),
+                0,
+                64,
+                "choice.credential",
+            )
         }
         Action::EnrolBegin(request) => {
             within(request.method.len(), 0, 32, "enrolment-request.method")?;
             // A bad label is the user's, and gets an answer; but not of any length.
             within(request.label.len(), 0, 256, "enrolment-request.label")?;
-            within(request.address.as_ref().map_or(0, String::len), 0, 256, "enrolment-request.address")?;
+            within(
+                request.address.as_ref().map_or(0, String::len),
+                0,
+                256,
+                "enrolment-request.address",
+            )?;
             request.session.as_ref().map_or(Ok(()), claims)
         }
         Action::Manage(management) => management.session.as_ref().map_or(Ok(()), claims),
@@ -55,7 +66,9 @@ pub fn event(event: &Event) -> Result<(), Fault> {
             within(administration.actor.len(), 1, 128, "administration.actor")?;
             within(administration.why.len(), 0, 256, "administration.why")?;
             match &administration.change {
-                AdministrationChange::ImportOtpauth(uri) => within(uri.len(), 1, 1024, "import-otpauth"),
+                AdministrationChange::ImportOtpauth(uri) => {
+                    within(uri.len(), 1, 1024, "import-otpauth")
+                }
                 AdministrationChange::IssueTotp(label) => within(label.len(), 0, 256, "issue-totp"),
                 _ => Ok(()),
             }
@@ -71,7 +84,10 @@ pub fn claims(claims: &Claims) -> Result<(), Fault> {
     within(claims.method.len(), 0, 32, "claims.method")?;
     within(claims.reason.len(), 0, 64, "claims.reason")?;
     within(claims.amr.len(), 0, 8, "claims.amr")?;
-    claims.amr.iter().try_for_each(|value| within(value.len(), 0, 32, "claims.amr"))
+    claims
+        .amr
+        .iter()
+        .try_for_each(|value| within(value.len(), 0, 32, "claims.amr"))
 }
 
 /// Checks a request within a session.
@@ -80,7 +96,12 @@ pub fn request(request: &Request) -> Result<(), Fault> {
     within(request.host.len(), 0, 261, "request.host")?;
     within(request.path.len(), 0, 8 * 1024, "request.path")?;
     within(request.method.len(), 0, 32, "request.method")?;
-    within(request.address.as_ref().map_or(0, String::len), 0, MAX_ADDRESS, "request.address")
+    within(
+        request.address.as_ref().map_or(0, String::len),
+        0,
+        MAX_ADDRESS,
+        "request.address",
+    )
 }
 
 /// Longest text of an IPv6 address with an embedded IPv4 one.
@@ -95,29 +116,61 @@ fn origin(origin: &Origin) -> Result<(), Fault> {
     within(origin.application.len(), 1, 128, "origin.application")?;
     within(origin.gateway.len(), 1, 64, "origin.gateway")?;
     within(origin.binding.len(), 16, 64, "origin.binding")?;
-    within(origin.address.as_ref().map_or(0, String::len), 0, MAX_ADDRESS, "origin.address")?;
+    within(
+        origin.address.as_ref().map_or(0, String::len),
+        0,
+        MAX_ADDRESS,
+        "origin.address",
+    )?;
     within(origin.language.len(), 0, 35, "origin.language")
 }
 
 fn begin(sign_in: &SignIn) -> Result<(), Fault> {
-    within(sign_in.early_answer.as_ref().map_or(0, String::len), 0, MAX_CODE, "sign-in.early-answer")?;
-    within(sign_in.device_token.as_ref().map_or(0, String::len), 0, 512, "sign-in.device-token")?;
+    within(
+        sign_in.early_answer.as_ref().map_or(0, String::len),
+        0,
+        MAX_CODE,
+        "sign-in.early-answer",
+    )?;
+    within(
+        sign_in.device_token.as_ref().map_or(0, String::len),
+        0,
+        512,
+        "sign-in.device-token",
+    )?;
     if let Some(risk) = &sign_in.risk {
         within(risk.reasons.len(), 0, 8, "sign-in.risk")?;
         for reason in &risk.reasons {
             within(reason.len(), 0, 256, "sign-in.risk")?;
         }
     }
-    within(usize::from(sign_in.required_level), 0, 3, "sign-in.required-level")?;
-    within(sign_in.method.as_ref().map_or(0, String::len), 0, 32, "sign-in.method")?;
-    within(sign_in.transaction.as_ref().map_or(0, String::len), 0, 1024, "sign-in.transaction")
+    within(
+        usize::from(sign_in.required_level),
+        0,
+        3,
+        "sign-in.required-level",
+    )?;
+    within(
+        sign_in.method.as_ref().map_or(0, String::len),
+        0,
+        32,
+        "sign-in.method",
+    )?;
+    within(
+        sign_in.transaction.as_ref().map_or(0, String::len),
+        0,
+        1024,
+        "sign-in.transaction",
+    )
 }
 
 fn answer(answer: &Answer) -> Result<(), Fault> {
     within(answer.challenge.len(), 0, 64, "answer.challenge")?;
     match &answer.proof {
         Proof::Code(code) => within(code.len(), 0, MAX_CODE, "answer.proof"),
-        Proof::TwoCodes((first, second)) => within(first.len().max(second.len()), 0, MAX_CODE, "answer.proof"),
+        Proof::TwoCodes((first, second)) => {
+            within(first.len().max(second.len()), 0, MAX_CODE, "answer.proof")
+        }
         Proof::Webauthn(json) => within(json.len(), 0, 16 * 1024, "answer.proof"),
         Proof::Other(name) => within(name.len(), 0, 64, "answer.proof"),
     }
@@ -139,7 +192,11 @@ fn facts(facts: &[Fact], field: &'static str) -> Result<(), Fault> {
 }
 
 fn within(value: usize, least: usize, most: usize, field: &'static str) -> Result<(), Fault> {
-    if (least..=most).contains(&value) { Ok(()) } else { Err(refused(field)) }
+    if (least..=most).contains(&value) {
+        Ok(())
+    } else {
+        Err(refused(field))
+    }
 }
 
 fn refused(field: &str) -> Fault {

@@ -35,8 +35,8 @@ pub mod throttle;
 pub mod view;
 
 use contract::{
-    AccountView, Claims, CompiledPolicy, Context, Description, Event, Fault, HostPolicy, Observation, PolicyError, Request,
-    Transition, Verdict,
+    AccountView, Claims, CompiledPolicy, Context, Description, Event, Fault, HostPolicy,
+    Observation, PolicyError, Request, Transition, Verdict,
 };
 use policy::{Methods, compiled};
 
@@ -54,7 +54,10 @@ impl contract::Verifier for Component {
             effects: names(&step::EFFECTS),
             reads: account::READS,
             writes: account::WRITES,
-            presets: policy::presets::PRESETS.iter().map(|preset| preset.name.to_owned()).collect(),
+            presets: policy::presets::PRESETS
+                .iter()
+                .map(|preset| preset.name.to_owned())
+                .collect(),
         }
     }
 
@@ -75,7 +78,11 @@ impl contract::Verifier for Component {
                         .host
                         .observe
                         .into_iter()
-                        .map(|observed| Observation { kind: observed.kind.to_owned(), count: 0, window: observed.window })
+                        .map(|observed| Observation {
+                            kind: observed.kind.to_owned(),
+                            count: 0,
+                            window: observed.window,
+                        })
                         .collect(),
                     session_lifetime: compiled.host.session_lifetime,
                     shadows: compiled.host.shadows,
@@ -94,7 +101,8 @@ impl contract::Verifier for Component {
         input::standing_context(&ctx)?;
         input::claims(&session)?;
         input::request(&request)?;
-        let policy = compiled::decode(&ctx.policy).map_err(|error| Fault::BadPolicy(error.message().to_owned()))?;
+        let policy = compiled::decode(&ctx.policy)
+            .map_err(|error| Fault::BadPolicy(error.message().to_owned()))?;
         Ok(authorize::authorize(&policy, ctx.now, &session, &request))
     }
 

@@ -168,7 +168,9 @@ impl Reason {
     }
 
     pub(crate) fn from_number(number: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| reason.number() == number)
+        Self::ALL
+            .into_iter()
+            .find(|reason| reason.number() == number)
     }
 }
 
@@ -180,9 +182,20 @@ mod tests {
     fn every_reason_is_documented_and_has_one_number() {
         let page = include_str!("../../docs/reasons.md");
         for (at, reason) in Reason::ALL.into_iter().enumerate() {
-            assert!(page.contains(&format!("| `{}` |", reason.name())), "{} is not in docs/reasons.md", reason.name());
+            assert!(
+                page.contains(&format!("| `{}` |", reason.name())),
+                "{} is not in docs/reasons.md",
+                reason.name()
+            );
             assert_eq!(Reason::from_number(reason.number()), Some(reason));
-            assert!(Reason::ALL.iter().skip(at + 1).all(|other| other.name() != reason.name()), "{} twice", reason.name());
+            assert!(
+                Reason::ALL
+                    .iter()
+                    .skip(at + 1)
+                    .all(|other| other.name() != reason.name()),
+                "{} twice",
+                reason.name()
+            );
         }
     }
 }

@@ -15,7 +15,8 @@ mod sign_in;
 use crate::account::{Account, MAX_RECORD, Resolution, WRITES};
 use crate::audit::Kind;
 use crate::contract::{
-    Action, AdministrationChange, Change, Context, Effect, EffectKind, Event, Fault, Origin, Transition,
+    Action, AdministrationChange, Change, Context, Effect, EffectKind, Event, Fault, Origin,
+    Transition,
 };
 use crate::entropy::Seed;
 use crate::identifier::Identifier;
@@ -26,8 +27,15 @@ use crate::reason::Reason;
 use ruling::{Commit, Notes, Ruling};
 
 /// The actions that [`step`] implements, by their names in the contract.
-pub const ACTIONS: [&str; 7] =
-    ["begin", "answer", "choose-method", "enrol-begin", "enrol-finish", "manage", "administer"];
+pub const ACTIONS: [&str; 7] = [
+    "begin",
+    "answer",
+    "choose-method",
+    "enrol-begin",
+    "enrol-finish",
+    "manage",
+    "administer",
+];
 /// The effects that a transition may hold, by their names in the contract.
 pub const EFFECTS: [&str; 1] = ["notify"];
 
@@ -46,32 +54,68 @@ pub fn step(ctx: &Context, account: Option<&[u8]>, event: &Event) -> Result<Tran
     if ctx.write_version > WRITES {
         return Err(Fault::BadRequest("ctx.write-version".to_owned()));
     }
-    let policy = compiled::decode(&ctx.policy).map_err(|error| Fault::BadPolicy(error.message().to_owned()))?;
+    let policy = compiled::decode(&ctx.policy)
+        .map_err(|error| Fault::BadPolicy(error.message().to_owned()))?;
     let mut account = load(ctx, account, event, &policy)?;
 
     // An administrator who resets the clock believes the host's and not the record's.
     let resets_clock = matches!(&event.action, Action::Administer(act) if act.change == AdministrationChange::ResetClock);
-    let at = if resets_clock { ctx.now } else { ctx.now.max(account.latest) };
-    let step = Step { ctx, origin: &event.origin, policy: &policy, seed: Seed::new(ctx), clock: Clock { now: ctx.now, at, refuse_before: ctx.refuse_before }, at };
+    let at = if resets_clock {
+        ctx.now
+    } else {
+        ctx.now.max(account.latest)
+    };
+    let step = Step {
+        ctx,
+        origin: &event.origin,
+        policy: &policy,
+        seed: Seed::new(ctx),
+        clock: Clock {
+            now: ctx.now,
+            at,
+            refuse_before: ctx.refuse_before,
+        },
+        at,
+    };
 
     let mut notes = Notes::default();
     let behind = at - ctx.now;
     let ruling = if behind > CLOCK_TOLERANCE {
-        notes.audit(Kind::ClockFault, Reason::ClockFault, None, vec![ruling::number("behind", behind)]);
+        notes.audit(
+            Kind::ClockFault,
+            Reason::ClockFault,
+            None,
+            vec![ruling::number("behind", behind)],
+        );
         Ruling::keep(Resolution::Denied(Reason::ClockFault))
     } else if let Some((resolution, first)) = repeat::find(&step, &account, event) {
-        notes.audit(Kind::RequestRepeated, Reason::SuccessfullyCompleted, None, Vec::new());
+        notes.audit(
+            Kind::RequestRepeated,
+            Reason::SuccessfullyCompleted,
+            None,
+            Vec::new(),
+        );
         return Ok(transition_kept(&step, &account, resolution, first, notes));
     } else {
         match &event.action {
             Action::Begin(sign_in) => sign_in::begin(&step, &mut account, sign_in, &mut notes)?,
             Action::Answer(answer) => sign_in::answer(&step, &mut account, answer, &mut notes),
-            Action::ChooseMethod(choice) => sign_in::choose(&step, &mut account, choice, &mut notes),
+            Action::ChooseMethod(choice) => {
+                sign_in::choose(&step, &mut account, choice, &mut notes)
+            }
             Action::EnrolBegin(request) => enrol::begin(&step, &mut account, request, &mut notes)?,
             Action::EnrolFinish(answer) => enrol::finish(&step, &mut account, answer, &mut notes),
-            Action::Manage(management) => manage::manage(&step, &mut account, management, &mut notes),
-            Action::Administer(act) => administer::administer(&step, &mut account, act, &mut notes)?,
-            other => return Err(Fault::Unsupported(unsupported(other).unwrap_or("action").to_owned())),
+            Action::Manage(management) => {
+                manage::manage(&step, &mut account, management, &mut notes)
+            }
+            Action::Administer(act) => {
+                administer::administer(&step, &mut account, act, &mut notes)?
+            }
+            other => {
+                return Err(Fault::Unsupported(
+                    unsupported(other).unwrap_or("action").to_owned(),
+                ));
+            }
         }
     };
     transition(&step, &mut account, event, ruling, notes)
@@ -109,16 +153,25 @@ fn unsupported(action: &Action) -> Option<&str> {
 }
 
 /// The account that the event is judged on.
-fn load(ctx: &Context, bytes: Option<&[u8]>, event: &Event, policy: &Policy<'_>) -> Result<Account, Fault> {
+fn load(
+    ctx: &Context,
+    bytes: Option<&[u8]>,
+    event: &Event,
+    policy: &Policy<'_>,
+) -> Result<Account, Fault> {
     let stands_in = !event.origin.known && !matches!(event.action, Action::Administer(_));
     if stands_in && policy.accounts.provision == Provision::KnownOnly {
         return decoy::load(ctx, bytes, &event.origin, policy);
     }
     // A shadow record that comes with a user who may enrol, or whom an administrator creates, is of no account.
-    let Some(bytes) = bytes.filter(|_| event.origin.known) else { return Ok(Account::new(ctx.now)) };
+    let Some(bytes) = bytes.filter(|_| event.origin.known) else {
+        return Ok(Account::new(ctx.now));
+    };
     let account = decode(bytes)?;
     if account.decoy {
-        return Err(Fault::BadAccount("a shadow record for a known user".to_owned()));
+        return Err(Fault::BadAccount(
+            "a shadow record for a known user".to_owned(),
+        ));
     }
     Ok(account)
 }
@@ -136,7 +189,15 @@ fn transition(
     notes: Notes,
 ) -> Result<Transition, Fault> {
     let change = match ruling.commit {
-        Commit::Keep => return Ok(transition_kept(step, account, ruling.resolution, step.at, notes)),
+        Commit::Keep => {
+            return Ok(transition_kept(
+                step,
+                account,
+                ruling.resolution,
+                step.at,
+                notes,
+            ));
+        }
         Commit::Remove => {
             account.revoke_sessions();
             Change::Remove
@@ -149,10 +210,18 @@ fn transition(
             if bytes.len() > MAX_RECORD {
                 return Err(Fault::Other("the record is too large".to_owned()));
             }
-            if account.decoy { Change::Decoy(bytes) } else { Change::Write(bytes) }
+            if account.decoy {
+                Change::Decoy(bytes)
+            } else {
+                Change::Write(bytes)
+            }
         }
     };
-    let effects = if account.decoy { Vec::new() } else { effects(step, &notes)? };
+    let effects = if account.decoy {
+        Vec::new()
+    } else {
+        effects(step, &notes)?
+    };
     let outcome = outcome::of(step, account, ruling.resolution, step.at);
     Ok(Transition {
         account: change,

@@ -53,7 +53,10 @@ impl Failures {
     /// Counts a failure of the account at `at`, whichever credentials were tried (BF-03).
     pub fn fail_account(&mut self, policy: &Throttle, at: u64) -> Escalation {
         self.count = self.count.saturating_add(1);
-        if self.count.is_multiple_of(u32::from(policy.account_lock_after)) {
+        if self
+            .count
+            .is_multiple_of(u32::from(policy.account_lock_after))
+        {
             return self.lock(policy, at);
         }
         Escalation::None
@@ -70,7 +73,10 @@ impl Failures {
 
     /// Lifts waits and locks and starts counting anew. Disabled stays disabled.
     pub fn clear(&mut self) {
-        *self = Self { disabled: self.disabled, ..Self::default() };
+        *self = Self {
+            disabled: self.disabled,
+            ..Self::default()
+        };
     }
 
     /// Whether an attempt at `at` is looked at; the reason if it is not.
@@ -88,7 +94,11 @@ impl Failures {
     }
 
     fn lock(&mut self, policy: &Throttle, at: u64) -> Escalation {
-        let until = at.saturating_add(doubled(policy.lock_for, u32::from(self.locks), policy.lock_max));
+        let until = at.saturating_add(doubled(
+            policy.lock_for,
+            u32::from(self.locks),
+            policy.lock_max,
+        ));
         self.locks = self.locks.saturating_add(1);
         self.locked_until = self.locked_until.max(until);
         Escalation::Locked(self.locked_until)
@@ -97,7 +107,10 @@ impl Failures {
 
 /// `base`, doubled so many times, but never over `most`.
 fn doubled(base: u64, doublings: u32, most: u64) -> u64 {
-    1_u64.checked_shl(doublings).and_then(|factor| base.checked_mul(factor)).map_or(most, |wait| wait.min(most))
+    1_u64
+        .checked_shl(doublings)
+        .and_then(|factor| base.checked_mul(factor))
+        .map_or(most, |wait| wait.min(most))
 }
 
 #[cfg(test)]
@@ -129,7 +142,11 @@ mod tests {
         }
         assert_eq!(failures.count, 100);
         failures.clear();
-        assert_eq!(failures.refusal(u64::MAX), Some(Reason::Disabled), "an unlock does not lift the ceiling");
+        assert_eq!(
+            failures.refusal(u64::MAX),
+            Some(Reason::Disabled),
+            "an unlock does not lift the ceiling"
+        );
     }
 
     #[test]
@@ -137,8 +154,15 @@ mod tests {
         assert_eq!(doubled(2, 63, u64::MAX), u64::MAX);
         assert_eq!(doubled(1, 64, 7), 7);
         assert_eq!(doubled(0, 200, 7), 7);
-        let mut failures = Failures { count: u32::MAX, locks: u8::MAX, ..Failures::default() };
-        assert_eq!(failures.fail_credential(&Throttle::default(), u64::MAX), Escalation::Disabled);
+        let mut failures = Failures {
+            count: u32::MAX,
+            locks: u8::MAX,
+            ..Failures::default()
+        };
+        assert_eq!(
+            failures.fail_credential(&Throttle::default(), u64::MAX),
+            Escalation::Disabled
+        );
         failures.fail_account(&Throttle::default(), u64::MAX);
     }
 }

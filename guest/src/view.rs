@@ -6,7 +6,8 @@ use crate::methods;
 
 /// Reads a record for a console. Whether a lock still holds is for the reader's clock to say.
 pub fn view(record: &[u8]) -> Result<AccountView, Fault> {
-    let account = Account::decode(record).map_err(|error| Fault::BadAccount(error.message().to_owned()))?;
+    let account =
+        Account::decode(record).map_err(|error| Fault::BadAccount(error.message().to_owned()))?;
     Ok(AccountView {
         version: Account::version(record).map_or(0, u32::from),
         created: account.created,
@@ -15,7 +16,11 @@ pub fn view(record: &[u8]) -> Result<AccountView, Fault> {
         blocked: account.blocked,
         locked_until: lock(&account, account.failures.locked_until),
         failures: account.failures.count,
-        credentials: account.credentials.iter().map(|credential| show(&account, credential)).collect(),
+        credentials: account
+            .credentials
+            .iter()
+            .map(|credential| show(&account, credential))
+            .collect(),
         open: (account.challenges.len() + account.enrolments.len()) as u32,
     })
 }

@@ -4,8 +4,8 @@ use std::sync::OnceLock;
 
 use anyhow::{Context as _, bail};
 use cofactor_runtime::contract::{
-    Action, Administration, AdministrationChange, Answer, Change, Context, Event, Key, Origin, Outcome, Proof, SignIn,
-    Surface, Transition,
+    Action, Administration, AdministrationChange, Answer, Change, Context, Event, Key, Origin,
+    Outcome, Proof, SignIn, Surface, Transition,
 };
 use cofactor_runtime::plugin::{Options, Plugin, PluginError, Policy};
 use totp_rs::{Algorithm, Builder};
@@ -22,7 +22,10 @@ pub const START: u64 = 1_800_000_000_000;
 #[allow(clippy::expect_used)]
 pub fn plugin() -> &'static Plugin {
     static PLUGIN: OnceLock<Plugin> = OnceLock::new();
-    PLUGIN.get_or_init(|| Plugin::load(cofactor_component::COMPONENT, &Options::default()).expect("the component loads"))
+    PLUGIN.get_or_init(|| {
+        Plugin::load(cofactor_component::COMPONENT, &Options::default())
+            .expect("the component loads")
+    })
 }
 
 /// An account, its policy and its clock.
@@ -51,7 +54,14 @@ impl Scenario {
             Ok(policy) => policy,
             Err(errors) => bail!("the policy is refused: {errors:?}"),
         };
-        Ok(Self { policy, record: None, known: false, now: START, origin: origin("alice"), events: 0 })
+        Ok(Self {
+            policy,
+            record: None,
+            known: false,
+            now: START,
+            origin: origin("alice"),
+            events: 0,
+        })
     }
 
     /// A user with a TOTP credential whose secret is [`SECRET`].
@@ -61,7 +71,9 @@ impl Scenario {
     pub fn enrolled(policy: &str) -> anyhow::Result<Self> {
         let mut it = Self::new(policy)?;
         it.administer(AdministrationChange::Create)?;
-        it.import("otpauth://totp/Example:alice?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Example")?;
+        it.import(
+            "otpauth://totp/Example:alice?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Example",
+        )?;
         Ok(it)
     }
 
@@ -70,7 +82,14 @@ impl Scenario {
         self.events += 1;
         let mut id = vec![0xA5; 16];
         id.extend_from_slice(&self.events.to_be_bytes());
-        Event { id, origin: Origin { known: self.known, ..self.origin.clone() }, action }
+        Event {
+            id,
+            origin: Origin {
+                known: self.known,
+                ..self.origin.clone()
+            },
+            action,
+        }
     }
 
     /// The context of now. Entropy is a function of the number of events so far.
@@ -83,7 +102,10 @@ impl Scenario {
             entropy,
             policy: self.policy.compiled().bytes.clone(),
             tenant: "default".to_owned(),
-            keys: vec![Key { id: 1, secret: vec![9; 32] }],
+            keys: vec![Key {
+                id: 1,
+                secret: vec![9; 32],
+            }],
             observed: Vec::new(),
             write_version: 0,
             refuse_before: 0,
@@ -105,7 +127,8 @@ impl Scenario {
     /// # Errors
     /// If the step has no transition.
     pub fn step_event(&mut self, event: &Event) -> Result<Transition, PluginError> {
-        let transition = plugin().step(&self.policy, &self.context(), self.record.as_deref(), event)?;
+        let transition =
+            plugin().step(&self.policy, &self.context(), self.record.as_deref(), event)?;
         match &transition.account {
             Change::Keep => {}
             Change::Write(record) => {
@@ -126,7 +149,11 @@ impl Scenario {
     /// # Errors
     /// If the step has no transition.
     pub fn administer(&mut self, change: AdministrationChange) -> Result<Outcome, PluginError> {
-        let by = Administration { actor: "test".to_owned(), why: "test".to_owned(), change };
+        let by = Administration {
+            actor: "test".to_owned(),
+            why: "test".to_owned(),
+            change,
+        };
         Ok(self.step(Action::Administer(by))?.outcome)
     }
 
@@ -173,7 +200,9 @@ impl Scenario {
     /// # Errors
     /// Never for the default parameters.
     pub fn code(&self, steps: i64) -> anyhow::Result<String> {
-        let at = (self.now / 1_000).checked_add_signed(30 * steps).context("before 1970")?;
+        let at = (self.now / 1_000)
+            .checked_add_signed(30 * steps)
+            .context("before 1970")?;
         totp(SECRET, Algorithm::SHA1, 6, 30, at)
     }
 }
@@ -196,7 +225,10 @@ pub fn begin(early_answer: Option<&str>) -> Action {
 /// An answer to a challenge.
 #[must_use]
 pub fn answer(challenge: &str, code: &str) -> Action {
-    Action::Answer(Answer { challenge: challenge.to_owned(), proof: Proof::Code(code.to_owned()) })
+    Action::Answer(Answer {
+        challenge: challenge.to_owned(),
+        proof: Proof::Code(code.to_owned()),
+    })
 }
 
 /// A user at an application called `example`, with a binding that is the user's own.
@@ -218,7 +250,13 @@ pub fn origin(user: &str) -> Origin {
 ///
 /// # Errors
 /// Where totp-rs refuses the parameters.
-pub fn totp(secret: &[u8], algorithm: Algorithm, digits: u8, period: u64, at: u64) -> anyhow::Result<String> {
+pub fn totp(
+    secret: &[u8],
+    algorithm: Algorithm,
+    digits: u8,
+    period: u64,
+    at: u64,
+) -> anyhow::Result<String> {
     let token = Builder::new()
         .with_algorithm(algorithm)
         .with_digits(digits)

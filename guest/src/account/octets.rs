@@ -61,7 +61,10 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], RecordError> {
-        let (first, rest) = self.0.split_first_chunk::<N>().ok_or(RecordError::Truncated)?;
+        let (first, rest) = self
+            .0
+            .split_first_chunk::<N>()
+            .ok_or(RecordError::Truncated)?;
         self.0 = rest;
         Ok(*first)
     }
@@ -95,18 +98,32 @@ impl<'a> Reader<'a> {
     }
 
     /// What [`Writer::short`] wrote, of `least` to `most` octets.
-    pub(super) fn short(&mut self, least: usize, most: usize, field: &'static str) -> Result<&'a [u8], RecordError> {
+    pub(super) fn short(
+        &mut self,
+        least: usize,
+        most: usize,
+        field: &'static str,
+    ) -> Result<&'a [u8], RecordError> {
         let length = usize::from(self.u8()?);
         if !(least..=most).contains(&length) {
             return Err(RecordError::OutOfRange(field));
         }
-        let (first, rest) = self.0.split_at_checked(length).ok_or(RecordError::Truncated)?;
+        let (first, rest) = self
+            .0
+            .split_at_checked(length)
+            .ok_or(RecordError::Truncated)?;
         self.0 = rest;
         Ok(first)
     }
 
-    pub(super) fn text(&mut self, least: usize, most: usize, field: &'static str) -> Result<&'a str, RecordError> {
-        core::str::from_utf8(self.short(least, most, field)?).map_err(|_| RecordError::OutOfRange(field))
+    pub(super) fn text(
+        &mut self,
+        least: usize,
+        most: usize,
+        field: &'static str,
+    ) -> Result<&'a str, RecordError> {
+        core::str::from_utf8(self.short(least, most, field)?)
+            .map_err(|_| RecordError::OutOfRange(field))
     }
 
     /// A list of at most `most`.
@@ -128,6 +145,10 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn end(&self) -> Result<(), RecordError> {
-        if self.0.is_empty() { Ok(()) } else { Err(RecordError::Overlong) }
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(RecordError::Overlong)
+        }
     }
 }

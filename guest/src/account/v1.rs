@@ -2,8 +2,8 @@
 
 use super::octets::{Reader, Writer};
 use super::{
-    Account, Challenge, Credential, Enrolment, Factor, MAX_CHALLENGES, MAX_CREDENTIALS, MAX_ENROLMENTS, MAX_LABEL,
-    MAX_REQUESTS, MAX_SECRET, Method, RecordError, Request, Resolution,
+    Account, Challenge, Credential, Enrolment, Factor, MAX_CHALLENGES, MAX_CREDENTIALS,
+    MAX_ENROLMENTS, MAX_LABEL, MAX_REQUESTS, MAX_SECRET, Method, RecordError, Request, Resolution,
 };
 use crate::base32::Secret;
 use crate::identifier::Identifier;
@@ -26,13 +26,25 @@ pub(super) fn write(account: &Account, out: &mut Writer) {
     out.u64(account.generation);
     write_failures(&account.failures, out);
     out.count(account.credentials.len());
-    account.credentials.iter().for_each(|credential| write_credential(credential, out));
+    account
+        .credentials
+        .iter()
+        .for_each(|credential| write_credential(credential, out));
     out.count(account.challenges.len());
-    account.challenges.iter().for_each(|challenge| write_challenge(challenge, out));
+    account
+        .challenges
+        .iter()
+        .for_each(|challenge| write_challenge(challenge, out));
     out.count(account.enrolments.len());
-    account.enrolments.iter().for_each(|enrolment| write_enrolment(enrolment, out));
+    account
+        .enrolments
+        .iter()
+        .for_each(|enrolment| write_enrolment(enrolment, out));
     out.count(account.requests.len());
-    account.requests.iter().for_each(|request| write_request(request, out));
+    account
+        .requests
+        .iter()
+        .for_each(|request| write_request(request, out));
 }
 
 pub(super) fn read(rest: &mut Reader<'_>) -> Result<Account, RecordError> {
@@ -114,7 +126,9 @@ fn read_credential(rest: &mut Reader<'_>) -> Result<Credential, RecordError> {
             3 => Algorithm::Sha512,
             _ => return Err(RecordError::OutOfRange("credential.algorithm")),
         },
-        digits: Some(rest.u8()?).filter(|digits| (6..=8).contains(digits)).ok_or(RecordError::OutOfRange("credential.digits"))?,
+        digits: Some(rest.u8()?)
+            .filter(|digits| (6..=8).contains(digits))
+            .ok_or(RecordError::OutOfRange("credential.digits"))?,
         factor: match read_method(rest)? {
             Method::Totp => Factor::Totp(Totp {
                 period: Some(rest.u16()?)
@@ -124,7 +138,10 @@ fn read_credential(rest: &mut Reader<'_>) -> Result<Credential, RecordError> {
                 offset: rest.i16()?,
                 drift: rest.i16()?,
             }),
-            Method::Hotp => Factor::Hotp(Hotp { counter: rest.u64()?, proved: rest.u64()? }),
+            Method::Hotp => Factor::Hotp(Hotp {
+                counter: rest.u64()?,
+                proved: rest.u64()?,
+            }),
         },
         failures: read_failures(rest)?,
     })
@@ -150,8 +167,12 @@ fn write_challenge(challenge: &Challenge, out: &mut Writer) {
 fn read_challenge(rest: &mut Reader<'_>) -> Result<Challenge, RecordError> {
     Ok(Challenge {
         id: Identifier(rest.array()?),
-        application: rest.text(1, MAX_APPLICATION, "challenge.application")?.to_owned(),
-        binding: rest.short(BINDING.0, BINDING.1, "challenge.binding")?.to_vec(),
+        application: rest
+            .text(1, MAX_APPLICATION, "challenge.application")?
+            .to_owned(),
+        binding: rest
+            .short(BINDING.0, BINDING.1, "challenge.binding")?
+            .to_vec(),
         credential: read_optional_id(rest)?,
         expires: rest.u64()?,
         attempts: rest.u8()?,
@@ -171,8 +192,12 @@ fn write_enrolment(enrolment: &Enrolment, out: &mut Writer) {
 fn read_enrolment(rest: &mut Reader<'_>) -> Result<Enrolment, RecordError> {
     Ok(Enrolment {
         id: Identifier(rest.array()?),
-        application: rest.text(1, MAX_APPLICATION, "enrolment.application")?.to_owned(),
-        binding: rest.short(BINDING.0, BINDING.1, "enrolment.binding")?.to_vec(),
+        application: rest
+            .text(1, MAX_APPLICATION, "enrolment.application")?
+            .to_owned(),
+        binding: rest
+            .short(BINDING.0, BINDING.1, "enrolment.binding")?
+            .to_vec(),
         generation: rest.u64()?,
         expires: rest.u64()?,
         attempts: rest.u8()?,
@@ -185,14 +210,24 @@ fn write_request(request: &Request, out: &mut Writer) {
     out.raw(&request.digest);
     out.u64(request.at);
     match request.resolution {
-        Resolution::Allowed { credential, method, reason, generation } => {
+        Resolution::Allowed {
+            credential,
+            method,
+            reason,
+            generation,
+        } => {
             out.u8(1);
             out.raw(&credential.0);
             out.u8(method as u8);
             out.u8(reason.number());
             out.u64(generation);
         }
-        Resolution::Challenged { challenge, method, expires, again } => {
+        Resolution::Challenged {
+            challenge,
+            method,
+            expires,
+            again,
+        } => {
             out.u8(2);
             out.raw(&challenge.0);
             out.u8(method as u8);
@@ -209,7 +244,11 @@ fn write_request(request: &Request, out: &mut Writer) {
             out.u8(5);
             out.u8(reason.number());
         }
-        Resolution::Done { reason, credential, issued } => {
+        Resolution::Done {
+            reason,
+            credential,
+            issued,
+        } => {
             out.u8(6);
             out.u8(reason.number());
             write_optional_id(credential.as_ref(), out);
@@ -237,7 +276,10 @@ fn read_request(rest: &mut Reader<'_>) -> Result<Request, RecordError> {
                 again: rest.bool("request.again")?,
             },
             3 => Resolution::EnrolmentRequired,
-            4 => Resolution::Enrolling { enrolment: Identifier(rest.array()?), again: rest.bool("request.again")? },
+            4 => Resolution::Enrolling {
+                enrolment: Identifier(rest.array()?),
+                again: rest.bool("request.again")?,
+            },
             5 => Resolution::Denied(read_reason(rest)?),
             6 => Resolution::Done {
                 reason: read_reason(rest)?,
@@ -261,5 +303,9 @@ fn write_optional_id(id: Option<&Identifier<8>>, out: &mut Writer) {
 }
 
 fn read_optional_id(rest: &mut Reader<'_>) -> Result<Option<Identifier<8>>, RecordError> {
-    Ok(if rest.bool("credential-id")? { Some(Identifier(rest.array()?)) } else { None })
+    Ok(if rest.bool("credential-id")? {
+        Some(Identifier(rest.array()?))
+    } else {
+        None
+    })
 }

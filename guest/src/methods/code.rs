@@ -22,7 +22,9 @@ pub struct Generator {
 impl Code {
     /// Reads 6 to 8 ASCII digits. The work depends on the length alone.
     pub fn parse(text: &str) -> Option<Self> {
-        let digits = u8::try_from(text.len()).ok().filter(|digits| (6..=8).contains(digits))?;
+        let digits = u8::try_from(text.len())
+            .ok()
+            .filter(|digits| (6..=8).contains(digits))?;
         let mut value = 0_u32;
         let mut good = true;
         for octet in text.bytes() {
@@ -60,7 +62,10 @@ impl Generator {
             .with_secret(credential.secret.as_bytes())
             .with_step_duration(1)
             .build_noncompliant();
-        Self { totp, modulus: modulus(credential.digits) }
+        Self {
+            totp,
+            modulus: modulus(credential.digits),
+        }
     }
 
     /// The code for a counter: RFC 4226 section 5.3, of which the library has done step 1.
@@ -69,7 +74,11 @@ impl Generator {
         let signature = signature.as_ref();
         // Step 2, dynamic truncation: the last octet's low four bits say where 31 bits are taken.
         let offset = usize::from(signature.last().copied().unwrap_or(0) & 15);
-        let chosen = signature.get(offset..).and_then(<[u8]>::first_chunk::<4>).copied().unwrap_or_default();
+        let chosen = signature
+            .get(offset..)
+            .and_then(<[u8]>::first_chunk::<4>)
+            .copied()
+            .unwrap_or_default();
         // Step 3.
         (u32::from_be_bytes(chosen) & 0x7fff_ffff) % self.modulus
     }
@@ -91,11 +100,31 @@ mod tests {
     #[test]
     fn otp_12_only_ascii_digits_of_the_exact_length_are_a_code() {
         for text in ["000000", "123456", "0050548", "99999999"] {
-            assert!(Code::parse(text).is_some_and(|code| usize::from(code.digits()) == text.len()), "{text}");
+            assert!(
+                Code::parse(text).is_some_and(|code| usize::from(code.digits()) == text.len()),
+                "{text}"
+            );
         }
         for text in [
-            "", "12345", "123456789", " 12345", "123456 ", "+12345", "-12345", "1e5000", "12345\0", "123 456", "123-456",
-            "１２３４５６", "١٢٣٤٥٦", "１２", "12345\u{660}", "0x1234", "12345a", "/23456", ":23456",
+            "",
+            "12345",
+            "123456789",
+            " 12345",
+            "123456 ",
+            "+12345",
+            "-12345",
+            "1e5000",
+            "12345\0",
+            "123 456",
+            "123-456",
+            "１２３４５６",
+            "١٢٣٤٥٦",
+            "１２",
+            "12345\u{660}",
+            "0x1234",
+            "12345a",
+            "/23456",
+            ":23456",
         ] {
             assert!(Code::parse(text).is_none(), "{text:?}");
         }

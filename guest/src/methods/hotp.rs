@@ -21,7 +21,10 @@ pub(super) fn enrol(policy: &policy::Hotp, at: u64) -> Mould {
         algorithm: policy.algorithm,
         digits: policy.digits,
         secret_bytes: policy.secret_bytes,
-        factor: Factor::Hotp(Hotp { counter: 0, proved: at }),
+        factor: Factor::Hotp(Hotp {
+            counter: 0,
+            proved: at,
+        }),
     }
 }
 
@@ -29,14 +32,22 @@ pub(super) fn begin(credential: &Credential) -> Offer {
     offer(credential)
 }
 
-pub(super) fn verify(credential: &Credential, state: Hotp, proof: Proof, policy: &policy::Hotp, clock: Clock) -> Judgement {
+pub(super) fn verify(
+    credential: &Credential,
+    state: Hotp,
+    proof: Proof,
+    policy: &policy::Hotp,
+    clock: Clock,
+) -> Judgement {
     if !proof.fits(credential.digits) {
         return Judgement::Wrong;
     }
     let generator = Generator::new(credential);
     match proof {
         Proof::Code(code) => look_ahead(&generator, state, code, policy, clock),
-        Proof::TwoCodes(first, second) => resynchronise(&generator, state, (first, second), policy, clock),
+        Proof::TwoCodes(first, second) => {
+            resynchronise(&generator, state, (first, second), policy, clock)
+        }
         Proof::Malformed => Judgement::Wrong,
     }
 }
@@ -51,7 +62,13 @@ pub(super) fn view(credential: &Credential, state: Hotp) -> Vec<Fact> {
 
 /// RFC 4226 section 7.4: tries the expected counter and so many after it, whatever the earlier ones gave. The code of the
 /// counter before is looked at too, to tell a repeated code from a wrong one in the log.
-fn look_ahead(generator: &Generator, state: Hotp, code: Code, policy: &policy::Hotp, clock: Clock) -> Judgement {
+fn look_ahead(
+    generator: &Generator,
+    state: Hotp,
+    code: Code,
+    policy: &policy::Hotp,
+    clock: Clock,
+) -> Judgement {
     let mut found = None;
     for ahead in 0..=u64::from(policy.look_ahead) {
         let counter = state.counter.saturating_add(ahead);
@@ -60,7 +77,8 @@ fn look_ahead(generator: &Generator, state: Hotp, code: Code, policy: &policy::H
             found = counter.checked_add(1);
         }
     }
-    let before = bool::from(code.is(generator.value(state.counter.saturating_sub(1)))) & (state.counter > 0);
+    let before =
+        bool::from(code.is(generator.value(state.counter.saturating_sub(1)))) & (state.counter > 0);
     // A store that was rolled back may hold a counter that the token has passed: its codes prove nothing until two in a
     // row do.
     let known = state.proved >= clock.refuse_before;
@@ -73,10 +91,21 @@ fn look_ahead(generator: &Generator, state: Hotp, code: Code, policy: &policy::H
 }
 
 /// RFC 4226 section 7.4 and appendix E.4: two successive codes prove where the token is.
-fn resynchronise(generator: &Generator, state: Hotp, codes: (Code, Code), policy: &policy::Hotp, clock: Clock) -> Judgement {
+fn resynchronise(
+    generator: &Generator,
+    state: Hotp,
+    codes: (Code, Code),
+    policy: &policy::Hotp,
+    clock: Clock,
+) -> Judgement {
     let pairs = u64::from(policy.resync_window);
-    match successive(generator, codes, state.counter, pairs, state.counter).and_then(|second| second.checked_add(1)) {
-        Some(counter) => Judgement::Right(Factor::Hotp(Hotp { counter, proved: clock.at })),
+    match successive(generator, codes, state.counter, pairs, state.counter)
+        .and_then(|second| second.checked_add(1))
+    {
+        Some(counter) => Judgement::Right(Factor::Hotp(Hotp {
+            counter,
+            proved: clock.at,
+        })),
         None => Judgement::Wrong,
     }
 }

@@ -75,7 +75,12 @@ pub fn begin(credential: &Credential) -> Offer {
 }
 
 /// Judges an answer.
-pub fn verify(credential: &Credential, proof: Proof, policy: &Policy<'_>, clock: Clock) -> Judgement {
+pub fn verify(
+    credential: &Credential,
+    proof: Proof,
+    policy: &Policy<'_>,
+    clock: Clock,
+) -> Judgement {
     match credential.factor {
         Factor::Totp(state) => totp::verify(credential, state, proof, &policy.totp, clock),
         Factor::Hotp(state) => hotp::verify(credential, state, proof, &policy.hotp, clock),
@@ -100,9 +105,17 @@ pub fn provision(credential: &Credential, issuer: &str, account: &str) -> Otpaut
 /// The moving part of a token from elsewhere. None if there is nothing left of it to accept.
 pub fn import(token: &Otpauth, at: u64) -> Option<Factor> {
     match token.moving {
-        MovingFactor::Time(period) => Some(Factor::Totp(totp::Totp { period, next_step: 0, offset: 0, drift: 0 })),
+        MovingFactor::Time(period) => Some(Factor::Totp(totp::Totp {
+            period,
+            next_step: 0,
+            offset: 0,
+            drift: 0,
+        })),
         MovingFactor::Counter(u64::MAX) => None,
-        MovingFactor::Counter(counter) => Some(Factor::Hotp(hotp::Hotp { counter, proved: at })),
+        MovingFactor::Counter(counter) => Some(Factor::Hotp(hotp::Hotp {
+            counter,
+            proved: at,
+        })),
     }
 }
 
@@ -146,7 +159,13 @@ impl Proof {
 
 /// Searches two successive codes among so many counters from `first` on: the counter of the second. Looks at all of
 /// them. A counter is only found from `least` on: what lies before is dead.
-fn successive(generator: &Generator, codes: (Code, Code), first: u64, pairs: u64, least: u64) -> Option<u64> {
+fn successive(
+    generator: &Generator,
+    codes: (Code, Code),
+    first: u64,
+    pairs: u64,
+    least: u64,
+) -> Option<u64> {
     let mut found = None;
     let mut before = generator.value(first);
     for counter in (first..first.saturating_add(pairs)).map(|counter| counter.saturating_add(1)) {

@@ -30,7 +30,12 @@ pub(super) fn enrol(policy: &policy::Totp) -> Mould {
         algorithm: policy.algorithm,
         digits: policy.digits,
         secret_bytes: policy.secret_bytes,
-        factor: Factor::Totp(Totp { period: policy.period, next_step: 0, offset: 0, drift: 0 }),
+        factor: Factor::Totp(Totp {
+            period: policy.period,
+            next_step: 0,
+            offset: 0,
+            drift: 0,
+        }),
     }
 }
 
@@ -38,14 +43,22 @@ pub(super) fn begin(credential: &Credential) -> Offer {
     offer(credential)
 }
 
-pub(super) fn verify(credential: &Credential, state: Totp, proof: Proof, policy: &policy::Totp, clock: Clock) -> Judgement {
+pub(super) fn verify(
+    credential: &Credential,
+    state: Totp,
+    proof: Proof,
+    policy: &policy::Totp,
+    clock: Clock,
+) -> Judgement {
     if !proof.fits(credential.digits) {
         return Judgement::Wrong;
     }
     let generator = Generator::new(credential);
     match proof {
         Proof::Code(code) => in_window(&generator, state, code, policy, clock),
-        Proof::TwoCodes(first, second) => resynchronise(&generator, state, (first, second), policy, clock),
+        Proof::TwoCodes(first, second) => {
+            resynchronise(&generator, state, (first, second), policy, clock)
+        }
         Proof::Malformed => Judgement::Wrong,
     }
 }
@@ -62,7 +75,13 @@ pub(super) fn view(credential: &Credential, state: Totp) -> Vec<Fact> {
 }
 
 /// Tries every step of the window, whatever the earlier ones gave: the time taken tells nothing (OTP-13).
-fn in_window(generator: &Generator, state: Totp, code: Code, policy: &policy::Totp, clock: Clock) -> Judgement {
+fn in_window(
+    generator: &Generator,
+    state: Totp,
+    code: Code,
+    policy: &policy::Totp,
+    clock: Clock,
+) -> Judgement {
     let least = first_alive(state, policy, clock);
     let expected = step_at(clock.now, state.period).saturating_add(i64::from(state.offset));
     let (window, cap) = (i64::from(policy.window), i64::from(policy.drift_cap));
@@ -106,10 +125,20 @@ fn resynchronise(
     let first = u64::try_from(here.saturating_sub(window)).unwrap_or(0);
     let pairs = u64::from(policy.resync_window).saturating_mul(2);
     // Both codes have to be alive: the first one's step is not before the first that is.
-    match successive(generator, codes, first, pairs, first_alive(state, policy, clock)) {
+    match successive(
+        generator,
+        codes,
+        first,
+        pairs,
+        first_alive(state, policy, clock),
+    ) {
         Some(second) => Judgement::Right(Factor::Totp(Totp {
             next_step: second.saturating_add(1),
-            offset: small(i64::try_from(second).unwrap_or(i64::MAX).saturating_sub(here)),
+            offset: small(
+                i64::try_from(second)
+                    .unwrap_or(i64::MAX)
+                    .saturating_sub(here),
+            ),
             drift: 0,
             ..state
         })),
@@ -123,7 +152,9 @@ fn first_alive(state: Totp, policy: &policy::Totp, clock: Clock) -> u64 {
     if clock.refuse_before == 0 {
         return state.next_step;
     }
-    let ahead = i64::from(state.offset).saturating_add(i64::from(policy.reach())).saturating_add(1);
+    let ahead = i64::from(state.offset)
+        .saturating_add(i64::from(policy.reach()))
+        .saturating_add(1);
     let first = step_at(clock.refuse_before, state.period).saturating_add(ahead);
     state.next_step.max(u64::try_from(first).unwrap_or(0))
 }

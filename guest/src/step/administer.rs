@@ -18,35 +18,69 @@ pub(super) fn administer(
     act: &Administration,
     notes: &mut Notes,
 ) -> Result<Ruling, Fault> {
-    let facts = || vec![("actor".to_owned(), act.actor.clone()), ("why".to_owned(), act.why.clone())];
+    let facts = || {
+        vec![
+            ("actor".to_owned(), act.actor.clone()),
+            ("why".to_owned(), act.why.clone()),
+        ]
+    };
     let completed = Reason::SuccessfullyCompleted;
-    let done = Ruling::write(Resolution::Done { reason: completed, credential: None, issued: false });
+    let done = Ruling::write(Resolution::Done {
+        reason: completed,
+        credential: None,
+        issued: false,
+    });
     let creates = matches!(
         act.change,
-        AdministrationChange::Create | AdministrationChange::ImportOtpauth(_) | AdministrationChange::IssueTotp(_)
+        AdministrationChange::Create
+            | AdministrationChange::ImportOtpauth(_)
+            | AdministrationChange::IssueTotp(_)
     );
     if !step.origin.known && !creates {
         return Ok(refuse(Reason::UserNotFound, facts(), notes));
     }
     let kind = match &act.change {
-        AdministrationChange::Create if step.origin.known => return Ok(Ruling { commit: Commit::Keep, ..done }),
+        AdministrationChange::Create if step.origin.known => {
+            return Ok(Ruling {
+                commit: Commit::Keep,
+                ..done
+            });
+        }
         AdministrationChange::Create => Kind::AccountCreated,
         AdministrationChange::ImportOtpauth(uri) => {
             let Some(credential) = imported(step, uri)? else {
                 return Ok(refuse(Reason::ImportInvalid, facts(), notes));
             };
-            return Ok(enrolled(step, account, credential, Kind::CredentialImported, facts(), notes));
+            return Ok(enrolled(
+                step,
+                account,
+                credential,
+                Kind::CredentialImported,
+                facts(),
+                notes,
+            ));
         }
         AdministrationChange::IssueTotp(label) => {
             if !manage::is_label(label) {
                 return Ok(refuse(Reason::LabelInvalid, facts(), notes));
             }
             let credential = enrol::make(step, Method::Totp, label.clone())?;
-            return Ok(enrolled(step, account, credential, Kind::CredentialIssued, facts(), notes));
+            return Ok(enrolled(
+                step,
+                account,
+                credential,
+                Kind::CredentialIssued,
+                facts(),
+                notes,
+            ));
         }
         AdministrationChange::RemoveCredential(id) => {
             let id = CredentialId::parse(id);
-            let Some(at) = account.credentials.iter().position(|credential| Some(credential.id) == id) else {
+            let Some(at) = account
+                .credentials
+                .iter()
+                .position(|credential| Some(credential.id) == id)
+            else {
                 return Ok(refuse(Reason::CredentialUnknown, facts(), notes));
             };
             manage::remove(account, at, facts(), notes);
@@ -54,7 +88,10 @@ pub(super) fn administer(
         }
         AdministrationChange::Unlock => {
             account.failures.clear();
-            account.credentials.iter_mut().for_each(|credential| credential.failures.clear());
+            account
+                .credentials
+                .iter_mut()
+                .for_each(|credential| credential.failures.clear());
             Kind::AccountUnlocked
         }
         AdministrationChange::Block => {
@@ -81,7 +118,10 @@ pub(super) fn administer(
         }
         AdministrationChange::Remove => {
             notes.audit(Kind::AccountRemoved, completed, None, facts());
-            return Ok(Ruling { commit: Commit::Remove, ..done });
+            return Ok(Ruling {
+                commit: Commit::Remove,
+                ..done
+            });
         }
         AdministrationChange::Other(name) => return Err(Fault::Unsupported(name.clone())),
     };
@@ -101,19 +141,41 @@ fn enrolled(
         return refuse(Reason::TooManyCredentials, facts, notes);
     }
     if !step.origin.known {
-        notes.audit(Kind::AccountCreated, Reason::SuccessfullyCompleted, None, facts.clone());
+        notes.audit(
+            Kind::AccountCreated,
+            Reason::SuccessfullyCompleted,
+            None,
+            facts.clone(),
+        );
     }
     let (id, issued) = (credential.id, kind == Kind::CredentialIssued);
-    notes.audit(kind, Reason::RegistrationCompleted, Some(&credential), facts);
+    notes.audit(
+        kind,
+        Reason::RegistrationCompleted,
+        Some(&credential),
+        facts,
+    );
     enrol::add(account, credential, notes);
-    Ruling::write(Resolution::Done { reason: Reason::RegistrationCompleted, credential: Some(id), issued })
+    Ruling::write(Resolution::Done {
+        reason: Reason::RegistrationCompleted,
+        credential: Some(id),
+        issued,
+    })
 }
 
 /// A credential from an `otpauth://` URI, if it can be used. It is called what the URI calls the account.
 fn imported(step: &Step<'_>, uri: &str) -> Result<Option<Credential>, Fault> {
-    let Ok(token) = Otpauth::parse(uri) else { return Ok(None) };
-    let Some(factor) = methods::import(&token, step.at) else { return Ok(None) };
-    let label = if manage::is_label(&token.account) { token.account } else { "Imported".to_owned() };
+    let Ok(token) = Otpauth::parse(uri) else {
+        return Ok(None);
+    };
+    let Some(factor) = methods::import(&token, step.at) else {
+        return Ok(None);
+    };
+    let label = if manage::is_label(&token.account) {
+        token.account
+    } else {
+        "Imported".to_owned()
+    };
     Ok(Some(Credential {
         id: Identifier(step.seed.expand("credential")?),
         label,

@@ -21,11 +21,18 @@ pub(super) fn load(
     origin: &Origin,
     policy: &Policy<'_>,
 ) -> Result<Account, Fault> {
-    let key = ctx.keys.first().ok_or_else(|| Fault::BadRequest("ctx.keys".to_owned()))?;
-    let Some(bytes) = bytes else { return Ok(invent(ctx, key, origin, policy)) };
+    let key = ctx
+        .keys
+        .first()
+        .ok_or_else(|| Fault::BadRequest("ctx.keys".to_owned()))?;
+    let Some(bytes) = bytes else {
+        return Ok(invent(ctx, key, origin, policy));
+    };
     let mut account = decode(bytes)?;
     if !account.decoy {
-        return Err(Fault::BadAccount("an account's record for an unknown user".to_owned()));
+        return Err(Fault::BadAccount(
+            "an account's record for an unknown user".to_owned(),
+        ));
     }
     // The name's own credential id, and not that of the name for which the record was made: two names with one id
     // would both be known not to exist.
@@ -37,24 +44,49 @@ pub(super) fn load(
 }
 
 fn invent(ctx: &Context, key: &Key, origin: &Origin, policy: &Policy<'_>) -> Account {
-    let method = policy.accounts.methods.iter().next().and_then(Method::from_name).unwrap_or(Method::Totp);
+    let method = policy
+        .accounts
+        .methods
+        .iter()
+        .next()
+        .and_then(Method::from_name)
+        .unwrap_or(Method::Totp);
     let mould = methods::enrol(method, policy, ctx.now);
-    let secret = keyed_digest(key, "decoy secret", [ctx.tenant.as_bytes(), origin.user.as_bytes()]);
+    let secret = keyed_digest(
+        key,
+        "decoy secret",
+        [ctx.tenant.as_bytes(), origin.user.as_bytes()],
+    );
     let credential = Credential {
         id: credential_id(key, ctx, origin),
         label: LABEL.to_owned(),
         created: ctx.now,
         last_used: None,
-        secret: Secret::new(secret.iter().copied().cycle().take(usize::from(mould.secret_bytes)).collect()),
+        secret: Secret::new(
+            secret
+                .iter()
+                .copied()
+                .cycle()
+                .take(usize::from(mould.secret_bytes))
+                .collect(),
+        ),
         algorithm: mould.algorithm,
         digits: mould.digits,
         factor: mould.factor,
         failures: Failures::default(),
     };
-    Account { decoy: true, credentials: vec![credential], ..Account::new(ctx.now) }
+    Account {
+        decoy: true,
+        credentials: vec![credential],
+        ..Account::new(ctx.now)
+    }
 }
 
 fn credential_id(key: &Key, ctx: &Context, origin: &Origin) -> Identifier<8> {
-    let digest = keyed_digest(key, "decoy credential", [ctx.tenant.as_bytes(), origin.user.as_bytes()]);
+    let digest = keyed_digest(
+        key,
+        "decoy credential",
+        [ctx.tenant.as_bytes(), origin.user.as_bytes()],
+    );
     Identifier(digest.first_chunk().copied().unwrap_or_default())
 }

@@ -23,7 +23,8 @@ pub(super) fn begin(
 ) -> Result<Ruling, Fault> {
     let refusal = if account.blocked {
         Some(Reason::Blocked)
-    } else if !account.credentials.is_empty() && !is_fresh(step, account, request.session.as_ref()) {
+    } else if !account.credentials.is_empty() && !is_fresh(step, account, request.session.as_ref())
+    {
         Some(Reason::FreshVerificationRequired)
     } else if account.credentials.len() >= usize::from(step.policy.accounts.max_credentials) {
         Some(Reason::TooManyCredentials)
@@ -36,7 +37,11 @@ pub(super) fn begin(
         return Ok(Ruling::refuse(Kind::EnrolmentDenied, reason, notes));
     }
     let Some(method) = allowed(step, &request.method) else {
-        return Ok(Ruling::refuse(Kind::EnrolmentDenied, Reason::MethodNotAllowed, notes));
+        return Ok(Ruling::refuse(
+            Kind::EnrolmentDenied,
+            Reason::MethodNotAllowed,
+            notes,
+        ));
     };
     let credential = make(step, method, request.label.clone())?;
     let enrolment = Enrolment {
@@ -48,16 +53,29 @@ pub(super) fn begin(
         attempts: 0,
         credential,
     };
-    notes.audit(Kind::EnrolmentBegun, Reason::SuccessfullyCompleted, Some(&enrolment.credential), Vec::new());
+    notes.audit(
+        Kind::EnrolmentBegun,
+        Reason::SuccessfullyCompleted,
+        Some(&enrolment.credential),
+        Vec::new(),
+    );
     let id = enrolment.id;
     account.forget_expired(step.at);
     account.open_enrolment(enrolment);
-    Ok(Ruling::write(Resolution::Enrolling { enrolment: id, again: false }))
+    Ok(Ruling::write(Resolution::Enrolling {
+        enrolment: id,
+        again: false,
+    }))
 }
 
 /// The user proves possession. The confirming code is dead afterwards, and older sessions with it: this one is signed in
 /// anew.
-pub(super) fn finish(step: &Step<'_>, account: &mut Account, answer: &Answer, notes: &mut Notes) -> Ruling {
+pub(super) fn finish(
+    step: &Step<'_>,
+    account: &mut Account,
+    answer: &Answer,
+    notes: &mut Notes,
+) -> Ruling {
     let at = match open(step, account, &answer.challenge) {
         Ok(at) => at,
         Err(reason) => return Ruling::refuse(Kind::EnrolmentDenied, reason, notes),
@@ -71,24 +89,47 @@ pub(super) fn finish(step: &Step<'_>, account: &mut Account, answer: &Answer, no
     let Some(enrolment) = account.enrolments.get_mut(at) else {
         return Ruling::refuse(Kind::EnrolmentDenied, Reason::EnrolmentExpired, notes);
     };
-    let judgement = methods::verify(&enrolment.credential, proof(&answer.proof), step.policy, step.clock);
+    let judgement = methods::verify(
+        &enrolment.credential,
+        proof(&answer.proof),
+        step.policy,
+        step.clock,
+    );
     let Judgement::Right(factor) = judgement else {
         enrolment.attempts = enrolment.attempts.saturating_add(1);
         let (id, attempts) = (enrolment.id, enrolment.attempts);
-        notes.audit(Kind::EnrolmentDenied, Reason::IncorrectCode, Some(&enrolment.credential), Vec::new());
+        notes.audit(
+            Kind::EnrolmentDenied,
+            Reason::IncorrectCode,
+            Some(&enrolment.credential),
+            Vec::new(),
+        );
         if attempts >= step.policy.challenge.attempts {
             account.enrolments.remove(at);
             return Ruling::write(Resolution::Denied(Reason::IncorrectCode));
         }
-        return Ruling::write(Resolution::Enrolling { enrolment: id, again: true });
+        return Ruling::write(Resolution::Enrolling {
+            enrolment: id,
+            again: true,
+        });
     };
     let mut credential = account.enrolments.remove(at).credential;
     methods::accept(&mut credential, factor, step.at);
     let reason = Reason::RegistrationCompleted;
-    notes.audit(Kind::EnrolmentCompleted, reason, Some(&credential), Vec::new());
+    notes.audit(
+        Kind::EnrolmentCompleted,
+        reason,
+        Some(&credential),
+        Vec::new(),
+    );
     let (id, method) = (credential.id, credential.method());
     add(account, credential, notes);
-    Ruling::write(Resolution::Allowed { credential: id, method, reason, generation: account.generation })
+    Ruling::write(Resolution::Allowed {
+        credential: id,
+        method,
+        reason,
+        generation: account.generation,
+    })
 }
 
 /// A new credential with a secret from the seed.

@@ -9,7 +9,12 @@ use crate::identifier::CredentialId;
 use crate::reason::Reason;
 
 /// The user manages an enrolled credential.
-pub(super) fn manage(step: &Step<'_>, account: &mut Account, management: &Management, notes: &mut Notes) -> Ruling {
+pub(super) fn manage(
+    step: &Step<'_>,
+    account: &mut Account,
+    management: &Management,
+    notes: &mut Notes,
+) -> Ruling {
     let refuse = |reason, notes: &mut Notes| Ruling::refuse(Kind::ManagementDenied, reason, notes);
     if account.blocked {
         return refuse(Reason::Blocked, notes);
@@ -24,12 +29,20 @@ pub(super) fn manage(step: &Step<'_>, account: &mut Account, management: &Manage
         ManagementChange::SignOutEverywhere => {
             account.revoke_sessions();
             notes.audit(Kind::SignedOut, done, None, Vec::new());
-            return Ruling::write(Resolution::Done { reason: done, credential: None, issued: false });
+            return Ruling::write(Resolution::Done {
+                reason: done,
+                credential: None,
+                issued: false,
+            });
         }
         ManagementChange::Other(_) => return refuse(Reason::MethodNotAllowed, notes),
     };
     let id = CredentialId::parse(id);
-    let Some(at) = account.credentials.iter().position(|credential| Some(credential.id) == id) else {
+    let Some(at) = account
+        .credentials
+        .iter()
+        .position(|credential| Some(credential.id) == id)
+    else {
         return refuse(Reason::CredentialUnknown, notes);
     };
     match (&management.change, label) {
@@ -47,7 +60,12 @@ pub(super) fn manage(step: &Step<'_>, account: &mut Account, management: &Manage
             if let Some(first) = account.credentials.get_mut(..=at) {
                 first.rotate_right(1);
             }
-            notes.audit(Kind::DefaultChanged, done, account.credentials.first(), Vec::new());
+            notes.audit(
+                Kind::DefaultChanged,
+                done,
+                account.credentials.first(),
+                Vec::new(),
+            );
         }
         _ => {
             // With the last one would go the proof of who the user is (S34): an administrator may, the user may not.
@@ -57,14 +75,23 @@ pub(super) fn manage(step: &Step<'_>, account: &mut Account, management: &Manage
             remove(account, at, Vec::new(), notes);
         }
     }
-    Ruling::write(Resolution::Done { reason: done, credential: id, issued: false })
+    Ruling::write(Resolution::Done {
+        reason: done,
+        credential: id,
+        issued: false,
+    })
 }
 
 /// Removes a credential: sessions of before are over, and the user is told.
 pub(super) fn remove(account: &mut Account, at: usize, facts: Vec<Fact>, notes: &mut Notes) {
     let credential = account.credentials.remove(at);
     account.revoke_sessions();
-    notes.audit(Kind::CredentialRemoved, Reason::SuccessfullyCompleted, Some(&credential), facts);
+    notes.audit(
+        Kind::CredentialRemoved,
+        Reason::SuccessfullyCompleted,
+        Some(&credential),
+        facts,
+    );
     notes.notice("credential-removed", Some(&credential));
 }
 
@@ -83,7 +110,8 @@ pub(super) fn is_fresh(step: &Step<'_>, account: &Account, session: Option<&Clai
 /// Whether a text may be a label: 1 to 64 octets without anything that a log or a terminal would obey (LG-01).
 pub(super) fn is_label(text: &str) -> bool {
     let obeyed = |character: char| {
-        character.is_control() || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        character.is_control()
+            || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
     };
     (1..=MAX_LABEL).contains(&text.len()) && !text.trim().is_empty() && !text.chars().any(obeyed)
 }

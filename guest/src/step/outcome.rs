@@ -4,7 +4,8 @@ use super::Step;
 use crate::account::{Account, Credential, Resolution};
 use crate::base32;
 use crate::contract::{
-    Allowance, Challenge, Claims, Completion, Denial, Enrolment, Offer, Outcome, Prompt, Provisioning,
+    Allowance, Challenge, Claims, Completion, Denial, Enrolment, Offer, Outcome, Prompt,
+    Provisioning,
 };
 use crate::methods;
 use crate::reason::Reason;
@@ -15,7 +16,12 @@ const SECOND_FACTOR: u8 = 2;
 /// `at` is when it was resolved: for a repeated request, the first time.
 pub(super) fn of(step: &Step<'_>, account: &Account, resolution: Resolution, at: u64) -> Outcome {
     match resolution {
-        Resolution::Allowed { credential, method, reason, generation } => Outcome::Allow(Allowance {
+        Resolution::Allowed {
+            credential,
+            method,
+            reason,
+            generation,
+        } => Outcome::Allow(Allowance {
             claims: Claims {
                 application: step.origin.application.clone(),
                 generation,
@@ -30,7 +36,12 @@ pub(super) fn of(step: &Step<'_>, account: &Account, resolution: Resolution, at:
             credential: Some(credential.text()),
             device_token: None,
         }),
-        Resolution::Challenged { challenge, method, expires, again } => Outcome::Challenge(Challenge {
+        Resolution::Challenged {
+            challenge,
+            method,
+            expires,
+            again,
+        } => Outcome::Challenge(Challenge {
             id: challenge.text(),
             method: method.name().to_owned(),
             offers: offers(step, account),
@@ -39,7 +50,13 @@ pub(super) fn of(step: &Step<'_>, account: &Account, resolution: Resolution, at:
             after: again.then(|| Reason::IncorrectCode.name().to_owned()),
         }),
         Resolution::EnrolmentRequired => Outcome::Enrol(Enrolment {
-            methods: step.policy.accounts.methods.iter().map(str::to_owned).collect(),
+            methods: step
+                .policy
+                .accounts
+                .methods
+                .iter()
+                .map(str::to_owned)
+                .collect(),
             prompt: prompt("enrolment-required"),
             provisioning: None,
             snoozes_left: 0,
@@ -52,19 +69,31 @@ pub(super) fn of(step: &Step<'_>, account: &Account, resolution: Resolution, at:
             Outcome::Enrol(Enrolment {
                 methods: vec![open.credential.method().name().to_owned()],
                 prompt: prompt("confirm-enrolment"),
-                provisioning: Some(provisioning(step, &open.credential, enrolment.text(), open.expires)),
+                provisioning: Some(provisioning(
+                    step,
+                    &open.credential,
+                    enrolment.text(),
+                    open.expires,
+                )),
                 snoozes_left: 0,
                 after: again.then(|| Reason::IncorrectCode.name().to_owned()),
             })
         }
         Resolution::Denied(reason) => denial(reason),
-        Resolution::Done { reason, credential, issued } => {
-            let made = credential.filter(|_| issued).and_then(|id| account.credential(&id));
+        Resolution::Done {
+            reason,
+            credential,
+            issued,
+        } => {
+            let made = credential
+                .filter(|_| issued)
+                .and_then(|id| account.credential(&id));
             Outcome::Done(Completion {
                 reason: reason.name().to_owned(),
                 credential: credential.map(|id| id.text()),
                 // It is active already: there is no enrolment to finish.
-                provisioning: made.map(|credential| provisioning(step, credential, String::new(), at)),
+                provisioning: made
+                    .map(|credential| provisioning(step, credential, String::new(), at)),
             })
         }
     }
@@ -86,17 +115,29 @@ fn offers(step: &Step<'_>, account: &Account) -> Vec<Offer> {
     account
         .credentials
         .iter()
-        .filter(|credential| step.policy.accounts.methods.contains(credential.method().name()))
+        .filter(|credential| {
+            step.policy
+                .accounts
+                .methods
+                .contains(credential.method().name())
+        })
         .map(methods::begin)
         .collect()
 }
 
-fn provisioning(step: &Step<'_>, credential: &Credential, challenge: String, expires: u64) -> Provisioning {
+fn provisioning(
+    step: &Step<'_>,
+    credential: &Credential,
+    challenge: String,
+    expires: u64,
+) -> Provisioning {
     Provisioning {
         challenge,
         method: credential.method().name().to_owned(),
         label: credential.label.clone(),
-        payload: methods::provision(credential, step.policy.enrolment.issuer, &step.origin.user).to_uri().to_string(),
+        payload: methods::provision(credential, step.policy.enrolment.issuer, &step.origin.user)
+            .to_uri()
+            .to_string(),
         manual_key: base32::encode(credential.secret.as_bytes()).to_string(),
         digits: credential.digits,
         expires,
@@ -104,5 +145,8 @@ fn provisioning(step: &Step<'_>, credential: &Credential, challenge: String, exp
 }
 
 fn prompt(message: &str) -> Prompt {
-    Prompt { message: message.to_owned(), arguments: Vec::new() }
+    Prompt {
+        message: message.to_owned(),
+        arguments: Vec::new(),
+    }
 }

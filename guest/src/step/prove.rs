@@ -46,25 +46,43 @@ pub(super) fn attempt(
         return Attempt::Refused(Reason::AccountLocked);
     }
     let in_scope = |credential: &Credential| scope.includes(step, credential);
-    let open = |credential: &Credential| in_scope(credential) && credential.failures.refusal(step.at).is_none();
+    let open = |credential: &Credential| {
+        in_scope(credential) && credential.failures.refusal(step.at).is_none()
+    };
     if !account.credentials.iter().any(open) {
-        let refusal = account.credentials.iter().filter(|credential| in_scope(credential));
-        let reason = refusal.filter_map(|credential| credential.failures.refusal(step.at)).next();
+        let refusal = account
+            .credentials
+            .iter()
+            .filter(|credential| in_scope(credential));
+        let reason = refusal
+            .filter_map(|credential| credential.failures.refusal(step.at))
+            .next();
         return Attempt::Refused(reason.unwrap_or(Reason::MethodNotAllowed));
     }
     // What fits none, because of its length or its characters, is a failure of all of them.
-    let fits_one = account.credentials.iter().any(|credential| open(credential) && proof.fits(credential.digits));
-    let tried = |credential: &Credential| open(credential) && (!fits_one || proof.fits(credential.digits));
+    let fits_one = account
+        .credentials
+        .iter()
+        .any(|credential| open(credential) && proof.fits(credential.digits));
+    let tried =
+        |credential: &Credential| open(credential) && (!fits_one || proof.fits(credential.digits));
 
-    let judge = |credential: &Credential| methods::verify(credential, proof, step.policy, step.clock);
-    let judged = account.credentials.iter().map(|credential| tried(credential).then(|| judge(credential)));
+    let judge =
+        |credential: &Credential| methods::verify(credential, proof, step.policy, step.clock);
+    let judged = account
+        .credentials
+        .iter()
+        .map(|credential| tried(credential).then(|| judge(credential)));
     let judged: Vec<Option<Judgement>> = judged.collect();
     // A code that any of them has seen is a used one, even if another that shares its secret has not (OTP-01).
     let used = judged.contains(&Some(Judgement::Used));
-    let right = judged.iter().enumerate().find_map(|(at, judgement)| match judgement {
-        Some(Judgement::Right(factor)) => Some((at, *factor)),
-        _ => None,
-    });
+    let right = judged
+        .iter()
+        .enumerate()
+        .find_map(|(at, judgement)| match judgement {
+            Some(Judgement::Right(factor)) => Some((at, *factor)),
+            _ => None,
+        });
     // A decoy is compared like any other, and never right.
     if let Some((at, factor)) = right.filter(|_| !used && !account.decoy)
         && let Some(credential) = account.credentials.get_mut(at)
@@ -76,27 +94,50 @@ pub(super) fn attempt(
     }
 
     let throttle = &step.policy.throttle;
-    for credential in account.credentials.iter_mut().filter(|credential| tried(credential)) {
+    for credential in account
+        .credentials
+        .iter_mut()
+        .filter(|credential| tried(credential))
+    {
         match credential.failures.fail_credential(throttle, step.at) {
             Escalation::None => {}
             Escalation::Locked(until) => {
-                notes.audit(Kind::CredentialLocked, Reason::Locked, Some(credential), vec![number("until", until)]);
+                notes.audit(
+                    Kind::CredentialLocked,
+                    Reason::Locked,
+                    Some(credential),
+                    vec![number("until", until)],
+                );
                 notes.notice("credential-locked", Some(credential));
             }
             Escalation::Disabled => {
-                notes.audit(Kind::CredentialDisabled, Reason::Disabled, Some(credential), Vec::new());
+                notes.audit(
+                    Kind::CredentialDisabled,
+                    Reason::Disabled,
+                    Some(credential),
+                    Vec::new(),
+                );
                 notes.notice("credential-disabled", Some(credential));
             }
         }
     }
     if let Escalation::Locked(until) = account.failures.fail_account(throttle, step.at) {
-        notes.audit(Kind::AccountLocked, Reason::AccountLocked, None, vec![number("until", until)]);
+        notes.audit(
+            Kind::AccountLocked,
+            Reason::AccountLocked,
+            None,
+            vec![number("until", until)],
+        );
         notes.notice("account-locked", None);
     }
     if step.policy.sources.failures > 0 {
         notes.count(SOURCE);
     }
-    Attempt::Failed(if used { Reason::CodeAlreadyUsed } else { Reason::IncorrectCode })
+    Attempt::Failed(if used {
+        Reason::CodeAlreadyUsed
+    } else {
+        Reason::IncorrectCode
+    })
 }
 
 /// Failures from the client's address prefix, as the host counts them.
@@ -104,8 +145,13 @@ pub(super) const SOURCE: &str = "source";
 
 impl Scope {
     pub(super) fn includes(&self, step: &Step<'_>, credential: &Credential) -> bool {
-        step.policy.accounts.methods.contains(credential.method().name())
-            && self.method.is_none_or(|method| method == credential.method())
+        step.policy
+            .accounts
+            .methods
+            .contains(credential.method().name())
+            && self
+                .method
+                .is_none_or(|method| method == credential.method())
             && self.credential.is_none_or(|id| id == credential.id)
     }
 }
@@ -121,11 +167,20 @@ fn accept(
     credential.failures.clear();
     let reason = match proof {
         Proof::TwoCodes(..) => {
-            notes.audit(Kind::CredentialResynchronised, Reason::Resynchronised, Some(credential), Vec::new());
+            notes.audit(
+                Kind::CredentialResynchronised,
+                Reason::Resynchronised,
+                Some(credential),
+                Vec::new(),
+            );
             Reason::Resynchronised
         }
         Proof::Code(_) | Proof::Malformed => Reason::SuccessfullyCompleted,
     };
     notes.audit(Kind::SignInAllowed, reason, Some(credential), Vec::new());
-    Attempt::Accepted { credential: credential.id, method: credential.method(), reason }
+    Attempt::Accepted {
+        credential: credential.id,
+        method: credential.method(),
+        reason,
+    }
 }

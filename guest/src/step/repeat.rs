@@ -3,7 +3,9 @@
 
 use super::Step;
 use crate::account::{Account, REQUEST_MEMORY, Request, Resolution};
-use crate::contract::{Action, AdministrationChange, Answer, Event, Fault, Key, ManagementChange, Proof};
+use crate::contract::{
+    Action, AdministrationChange, Answer, Event, Fault, Key, ManagementChange, Proof,
+};
 use crate::entropy::keyed_digest;
 use subtle::ConstantTimeEq;
 
@@ -16,7 +18,9 @@ pub(super) fn find(step: &Step<'_>, account: &Account, event: &Event) -> Option<
         let digest = match made {
             Some((id, digest)) if id == request.key => digest,
             _ => {
-                let Some(key) = step.ctx.keys.iter().find(|key| key.id == request.key) else { continue };
+                let Some(key) = step.ctx.keys.iter().find(|key| key.id == request.key) else {
+                    continue;
+                };
                 let digest = digest(key, event);
                 made = Some((key.id, digest));
                 digest
@@ -30,9 +34,22 @@ pub(super) fn find(step: &Step<'_>, account: &Account, event: &Event) -> Option<
 }
 
 /// What to remember of a request.
-pub(super) fn request(step: &Step<'_>, event: &Event, resolution: Resolution) -> Result<Request, Fault> {
-    let key = step.ctx.keys.first().ok_or_else(|| Fault::BadRequest("ctx.keys".to_owned()))?;
-    Ok(Request { key: key.id, digest: digest(key, event), at: step.at, resolution })
+pub(super) fn request(
+    step: &Step<'_>,
+    event: &Event,
+    resolution: Resolution,
+) -> Result<Request, Fault> {
+    let key = step
+        .ctx
+        .keys
+        .first()
+        .ok_or_else(|| Fault::BadRequest("ctx.keys".to_owned()))?;
+    Ok(Request {
+        key: key.id,
+        digest: digest(key, event),
+        at: step.at,
+        resolution,
+    })
 }
 
 /// Binds the request's id to who asked, for what, and to everything that was given: an id that comes again with another
@@ -40,10 +57,22 @@ pub(super) fn request(step: &Step<'_>, event: &Event, resolution: Resolution) ->
 fn digest(key: &Key, event: &Event) -> [u8; 16] {
     let origin = &event.origin;
     let (name, given) = content(&event.action);
-    let parts = [&event.id, &origin.binding, origin.user.as_bytes(), origin.application.as_bytes(), name.as_bytes()];
-    let digest = keyed_digest(key, "request", parts.into_iter().chain(given.map(str::as_bytes)));
+    let parts = [
+        &event.id,
+        &origin.binding,
+        origin.user.as_bytes(),
+        origin.application.as_bytes(),
+        name.as_bytes(),
+    ];
+    let digest = keyed_digest(
+        key,
+        "request",
+        parts.into_iter().chain(given.map(str::as_bytes)),
+    );
     let mut half = [0; 16];
-    half.iter_mut().zip(digest).for_each(|(octet, from)| *octet = from);
+    half.iter_mut()
+        .zip(digest)
+        .for_each(|(octet, from)| *octet = from);
     half
 }
 
@@ -52,13 +81,25 @@ fn content(action: &Action) -> (&'static str, [&str; 3]) {
         Action::Begin(sign_in) => {
             let code = sign_in.early_answer.as_deref();
             let given = if code.is_some() { "code" } else { "" };
-            ("begin", [given, code.unwrap_or(""), sign_in.method.as_deref().unwrap_or("")])
+            (
+                "begin",
+                [
+                    given,
+                    code.unwrap_or(""),
+                    sign_in.method.as_deref().unwrap_or(""),
+                ],
+            )
         }
         Action::Answer(answer) => given("answer", answer),
         Action::EnrolFinish(answer) => given("enrol-finish", answer),
-        Action::ChooseMethod(choice) => {
-            ("choose-method", [&choice.challenge, &choice.method, choice.credential.as_deref().unwrap_or("")])
-        }
+        Action::ChooseMethod(choice) => (
+            "choose-method",
+            [
+                &choice.challenge,
+                &choice.method,
+                choice.credential.as_deref().unwrap_or(""),
+            ],
+        ),
         Action::EnrolBegin(request) => ("enrol-begin", [&request.method, &request.label, ""]),
         Action::Manage(management) => match &management.change {
             ManagementChange::Rename((id, label)) => ("rename", [id, label, ""]),
@@ -70,12 +111,16 @@ fn content(action: &Action) -> (&'static str, [&str; 3]) {
         Action::Administer(act) => {
             let (name, value) = match &act.change {
                 AdministrationChange::Create => ("administer create", ""),
-                AdministrationChange::ImportOtpauth(uri) => ("administer import-otpauth", uri.as_str()),
+                AdministrationChange::ImportOtpauth(uri) => {
+                    ("administer import-otpauth", uri.as_str())
+                }
                 AdministrationChange::IssueTotp(label) => ("administer issue-totp", label.as_str()),
                 AdministrationChange::Unlock => ("administer unlock", ""),
                 AdministrationChange::Block => ("administer block", ""),
                 AdministrationChange::Unblock => ("administer unblock", ""),
-                AdministrationChange::RemoveCredential(id) => ("administer remove-credential", id.as_str()),
+                AdministrationChange::RemoveCredential(id) => {
+                    ("administer remove-credential", id.as_str())
+                }
                 AdministrationChange::ResetClock => ("administer reset-clock", ""),
                 AdministrationChange::SignOut => ("administer sign-out", ""),
                 AdministrationChange::Remove => ("administer remove", ""),

@@ -29,11 +29,17 @@ pub(super) struct Notes {
 
 impl Ruling {
     pub(super) fn keep(resolution: Resolution) -> Self {
-        Self { resolution, commit: Commit::Keep }
+        Self {
+            resolution,
+            commit: Commit::Keep,
+        }
     }
 
     pub(super) fn write(resolution: Resolution) -> Self {
-        Self { resolution, commit: Commit::Write }
+        Self {
+            resolution,
+            commit: Commit::Write,
+        }
     }
 
     /// A refusal that leaves the record as it is.
@@ -44,7 +50,13 @@ impl Ruling {
 }
 
 impl Notes {
-    pub(super) fn audit(&mut self, kind: Kind, reason: Reason, credential: Option<&Credential>, facts: Vec<Fact>) {
+    pub(super) fn audit(
+        &mut self,
+        kind: Kind,
+        reason: Reason,
+        credential: Option<&Credential>,
+        facts: Vec<Fact>,
+    ) {
         self.audit.push(kind.fact(reason, credential, facts));
     }
 
@@ -56,12 +68,18 @@ impl Notes {
                 ("method".to_owned(), credential.method().name().to_owned()),
             ]
         });
-        self.notices.push(Prompt { message: message.to_owned(), arguments });
+        self.notices.push(Prompt {
+            message: message.to_owned(),
+            arguments,
+        });
     }
 
     /// Raises what the host counts under this name by one.
     pub(super) fn count(&mut self, kind: &str) {
-        self.counts.push(Count { kind: kind.to_owned(), by: 1 });
+        self.counts.push(Count {
+            kind: kind.to_owned(),
+            by: 1,
+        });
     }
 }
 

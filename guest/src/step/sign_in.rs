@@ -29,14 +29,26 @@ pub(super) fn begin(
         return Err(Fault::Unsupported("transaction".to_owned()));
     }
     if too_many_from_source(step, prove::SOURCE) || too_many_from_source(step, SOURCE_BEGIN) {
-        return Ok(Ruling::refuse(Kind::SignInDenied, Reason::SourceThrottled, notes));
+        return Ok(Ruling::refuse(
+            Kind::SignInDenied,
+            Reason::SourceThrottled,
+            notes,
+        ));
     }
     if step.policy.sources.begins > 0 {
         notes.count(SOURCE_BEGIN);
     }
-    let required = step.policy.applications.of(&step.origin.application).required_level;
+    let required = step
+        .policy
+        .applications
+        .of(&step.origin.application)
+        .required_level;
     if required.max(sign_in.required_level) > HIGHEST_LEVEL {
-        return Ok(Ruling::refuse(Kind::SignInDenied, Reason::LevelInsufficient, notes));
+        return Ok(Ruling::refuse(
+            Kind::SignInDenied,
+            Reason::LevelInsufficient,
+            notes,
+        ));
     }
     if account.blocked {
         return Ok(Ruling::refuse(Kind::SignInDenied, Reason::Blocked, notes));
@@ -45,28 +57,54 @@ pub(super) fn begin(
         None => None,
         Some(name) => match allowed(step, name) {
             Some(method) => Some(method),
-            None => return Ok(Ruling::refuse(Kind::SignInDenied, Reason::MethodNotAllowed, notes)),
+            None => {
+                return Ok(Ruling::refuse(
+                    Kind::SignInDenied,
+                    Reason::MethodNotAllowed,
+                    notes,
+                ));
+            }
         },
     };
     if account.credentials.is_empty() {
-        notes.audit(Kind::EnrolmentRequired, Reason::RegistrationRequired, None, Vec::new());
+        notes.audit(
+            Kind::EnrolmentRequired,
+            Reason::RegistrationRequired,
+            None,
+            Vec::new(),
+        );
         return Ok(Ruling::keep(Resolution::EnrolmentRequired));
     }
-    let scope = Scope { method, credential: None };
-    let Some(asked) = account.credentials.iter().find(|credential| scope.includes(step, credential)) else {
-        return Ok(Ruling::refuse(Kind::SignInDenied, Reason::MethodNotAllowed, notes));
+    let scope = Scope {
+        method,
+        credential: None,
+    };
+    let Some(asked) = account
+        .credentials
+        .iter()
+        .find(|credential| scope.includes(step, credential))
+    else {
+        return Ok(Ruling::refuse(
+            Kind::SignInDenied,
+            Reason::MethodNotAllowed,
+            notes,
+        ));
     };
     if let Some(code) = &sign_in.early_answer {
-        return Ok(match prove::attempt(step, account, Proof::code(code), scope, notes) {
-            Attempt::Accepted { credential, method, reason } => {
-                Ruling::write(allowance(account, credential, method, reason))
-            }
-            Attempt::Failed(reason) => {
-                notes.audit(Kind::SignInDenied, reason, None, Vec::new());
-                Ruling::write(Resolution::Denied(reason))
-            }
-            Attempt::Refused(reason) => Ruling::refuse(Kind::SignInDenied, reason, notes),
-        });
+        return Ok(
+            match prove::attempt(step, account, Proof::code(code), scope, notes) {
+                Attempt::Accepted {
+                    credential,
+                    method,
+                    reason,
+                } => Ruling::write(allowance(account, credential, method, reason)),
+                Attempt::Failed(reason) => {
+                    notes.audit(Kind::SignInDenied, reason, None, Vec::new());
+                    Ruling::write(Resolution::Denied(reason))
+                }
+                Attempt::Refused(reason) => Ruling::refuse(Kind::SignInDenied, reason, notes),
+            },
+        );
     }
     let challenge = Challenge {
         id: Identifier(step.seed.expand("challenge")?),
@@ -78,14 +116,24 @@ pub(super) fn begin(
         attempts: 0,
     };
     let resolution = asking(&challenge, asked.method(), false);
-    notes.audit(Kind::ChallengeIssued, Reason::SuccessfullyCompleted, Some(asked), Vec::new());
+    notes.audit(
+        Kind::ChallengeIssued,
+        Reason::SuccessfullyCompleted,
+        Some(asked),
+        Vec::new(),
+    );
     account.forget_expired(step.at);
     account.open_challenge(challenge, usize::from(step.policy.challenge.max_open));
     Ok(Ruling::write(resolution))
 }
 
 /// The user answered.
-pub(super) fn answer(step: &Step<'_>, account: &mut Account, answer: &Answer, notes: &mut Notes) -> Ruling {
+pub(super) fn answer(
+    step: &Step<'_>,
+    account: &mut Account,
+    answer: &Answer,
+    notes: &mut Notes,
+) -> Ruling {
     let challenge = match open(step, account, &answer.challenge) {
         Ok(challenge) => challenge.clone(),
         Err(reason) => return Ruling::refuse(Kind::SignInDenied, reason, notes),
@@ -96,10 +144,17 @@ pub(super) fn answer(step: &Step<'_>, account: &mut Account, answer: &Answer, no
     if account.blocked {
         return Ruling::refuse(Kind::SignInDenied, Reason::Blocked, notes);
     }
-    let scope = Scope { method: None, credential: challenge.credential };
+    let scope = Scope {
+        method: None,
+        credential: challenge.credential,
+    };
     let method = asked_method(account, &challenge);
     match prove::attempt(step, account, proof(&answer.proof), scope, notes) {
-        Attempt::Accepted { credential, method, reason } => {
+        Attempt::Accepted {
+            credential,
+            method,
+            reason,
+        } => {
             // Used once (CH-04).
             account.challenges.retain(|open| open.id != challenge.id);
             Ruling::write(allowance(account, credential, method, reason))
@@ -111,7 +166,11 @@ pub(super) fn answer(step: &Step<'_>, account: &mut Account, answer: &Answer, no
                 account.challenges.retain(|open| open.id != challenge.id);
                 return Ruling::write(Resolution::Denied(reason));
             }
-            for open in account.challenges.iter_mut().filter(|open| open.id == challenge.id) {
+            for open in account
+                .challenges
+                .iter_mut()
+                .filter(|open| open.id == challenge.id)
+            {
                 open.attempts = attempts;
             }
             Ruling::write(asking(&challenge, method, true))
@@ -126,20 +185,40 @@ pub(super) fn answer(step: &Step<'_>, account: &mut Account, answer: &Answer, no
 
 /// The user wants to answer with another credential. What is asked changes; the challenge, its end and the count of
 /// wrong answers stay (BF-03).
-pub(super) fn choose(step: &Step<'_>, account: &mut Account, choice: &Choice, notes: &mut Notes) -> Ruling {
+pub(super) fn choose(
+    step: &Step<'_>,
+    account: &mut Account,
+    choice: &Choice,
+    notes: &mut Notes,
+) -> Ruling {
     let challenge = match open(step, account, &choice.challenge) {
         Ok(challenge) => challenge.clone(),
         Err(reason) => return Ruling::refuse(Kind::SignInDenied, reason, notes),
     };
     let id = choice.credential.as_deref().map(CredentialId::parse);
-    let scope = Scope { method: allowed(step, &choice.method), credential: id.flatten() };
-    let chosen = account.credentials.iter().find(|credential| scope.includes(step, credential));
+    let scope = Scope {
+        method: allowed(step, &choice.method),
+        credential: id.flatten(),
+    };
+    let chosen = account
+        .credentials
+        .iter()
+        .find(|credential| scope.includes(step, credential));
     let Some(chosen) = chosen.filter(|_| scope.method.is_some() && id != Some(None)) else {
         return Ruling::refuse(Kind::SignInDenied, Reason::MethodNotAllowed, notes);
     };
-    notes.audit(Kind::MethodChosen, Reason::SuccessfullyCompleted, Some(chosen), Vec::new());
+    notes.audit(
+        Kind::MethodChosen,
+        Reason::SuccessfullyCompleted,
+        Some(chosen),
+        Vec::new(),
+    );
     let (id, method) = (chosen.id, chosen.method());
-    for open in account.challenges.iter_mut().filter(|open| open.id == challenge.id) {
+    for open in account
+        .challenges
+        .iter_mut()
+        .filter(|open| open.id == challenge.id)
+    {
         open.credential = Some(id);
     }
     Ruling::write(asking(&challenge, method, false))
@@ -156,7 +235,12 @@ pub(super) fn proof(given: &contract::Proof) -> Proof {
 
 /// Whether a challenge or an enrolment that was opened under `application` and `binding` is the caller's (CH-02).
 pub(super) fn bound_to(step: &Step<'_>, application: &str, binding: &[u8]) -> bool {
-    bool::from(binding.ct_eq(&step.origin.binding) & application.as_bytes().ct_eq(step.origin.application.as_bytes()))
+    bool::from(
+        binding.ct_eq(&step.origin.binding)
+            & application
+                .as_bytes()
+                .ct_eq(step.origin.application.as_bytes()),
+    )
 }
 
 /// The method of that name, if the policy allows it.
@@ -178,23 +262,48 @@ fn open<'a>(step: &Step<'_>, account: &'a Account, id: &str) -> Result<&'a Chall
 }
 
 fn asking(challenge: &Challenge, method: Method, again: bool) -> Resolution {
-    Resolution::Challenged { challenge: challenge.id, method, expires: challenge.expires, again }
+    Resolution::Challenged {
+        challenge: challenge.id,
+        method,
+        expires: challenge.expires,
+        again,
+    }
 }
 
 /// The method that an open challenge asks for.
 fn asked_method(account: &Account, challenge: &Challenge) -> Method {
     let named = challenge.credential.and_then(|id| account.credential(&id));
-    named.or(account.credentials.first()).map_or(Method::Totp, |credential| credential.method())
+    named
+        .or(account.credentials.first())
+        .map_or(Method::Totp, |credential| credential.method())
 }
 
-fn allowance(account: &Account, credential: CredentialId, method: Method, reason: Reason) -> Resolution {
-    Resolution::Allowed { credential, method, reason, generation: account.generation }
+fn allowance(
+    account: &Account,
+    credential: CredentialId,
+    method: Method,
+    reason: Reason,
+) -> Resolution {
+    Resolution::Allowed {
+        credential,
+        method,
+        reason,
+        generation: account.generation,
+    }
 }
 
 /// Whether the host counted more from the client's prefix than the policy lets pass (BF-06).
 fn too_many_from_source(step: &Step<'_>, kind: &str) -> bool {
     let sources = &step.policy.sources;
-    let most = if kind == SOURCE_BEGIN { sources.begins } else { sources.failures };
-    let counted = step.ctx.observed.iter().find(|observation| observation.kind == kind);
+    let most = if kind == SOURCE_BEGIN {
+        sources.begins
+    } else {
+        sources.failures
+    };
+    let counted = step
+        .ctx
+        .observed
+        .iter()
+        .find(|observation| observation.kind == kind);
     most > 0 && counted.is_some_and(|observation| observation.count >= most)
 }

@@ -9,28 +9,59 @@ use crate::world::{SECRET, World, hotp, is_allowed, reason, uri};
 fn a_credential_is_issued_and_works_at_once() {
     let mut world = World::new("[accounts]\nprovision = 'known-only'\n");
     let issued = world.administer(Do::IssueTotp("Spare".into()));
-    let Outcome::Done(done) = &issued.outcome else { panic!("{issued:?}") };
+    let Outcome::Done(done) = &issued.outcome else {
+        panic!("{issued:?}")
+    };
     let given = done.provisioning.as_ref().expect("the secret");
-    assert_eq!(issued.audit.iter().map(|fact| fact.kind.as_str()).collect::<Vec<_>>(), ["account-created", "credential-issued"]);
-    assert_eq!(issued.audit[1].facts, [("actor".to_owned(), "root".to_owned()), ("why".to_owned(), "test".to_owned())]);
+    assert_eq!(
+        issued
+            .audit
+            .iter()
+            .map(|fact| fact.kind.as_str())
+            .collect::<Vec<_>>(),
+        ["account-created", "credential-issued"]
+    );
+    assert_eq!(
+        issued.audit[1].facts,
+        [
+            ("actor".to_owned(), "root".to_owned()),
+            ("why".to_owned(), "test".to_owned())
+        ]
+    );
     let token = Otpauth::parse(&given.payload).unwrap();
-    assert!(is_allowed(&world.sign_in(&hotp(token.secret.as_bytes(), world.now / 30_000, 6))));
+    assert!(is_allowed(&world.sign_in(&hotp(
+        token.secret.as_bytes(),
+        world.now / 30_000,
+        6
+    ))));
 }
 
 #[test]
 fn an_imported_token_keeps_its_counter() {
     let mut world = World::new("");
     world.import(&uri("hotp", SECRET, "&counter=7"));
-    assert_eq!(reason(&world.sign_in(&hotp(SECRET, 6, 6))), "code-already-used");
+    assert_eq!(
+        reason(&world.sign_in(&hotp(SECRET, 6, 6))),
+        "code-already-used"
+    );
     assert!(is_allowed(&world.sign_in(&hotp(SECRET, 7, 6))));
-    for bad in ["otpauth://totp/x", "https://example.com/", "otpauth://totp/a?secret=1"] {
-        assert_eq!(reason(&world.administer(Do::ImportOtpauth(bad.into()))), "import-invalid", "{bad}");
+    for bad in [
+        "otpauth://totp/x",
+        "https://example.com/",
+        "otpauth://totp/a?secret=1",
+    ] {
+        assert_eq!(
+            reason(&world.administer(Do::ImportOtpauth(bad.into()))),
+            "import-invalid",
+            "{bad}"
+        );
     }
 }
 
 #[test]
 fn locks_are_lifted() {
-    let mut world = World::with_totp("[throttle]\ndelay-after = 2\nlock-after = 2\naccount-lock-after = 2\n");
+    let mut world =
+        World::with_totp("[throttle]\ndelay-after = 2\nlock-after = 2\naccount-lock-after = 2\n");
     for _ in 0..2 {
         world.sign_in("000000");
     }
@@ -65,7 +96,10 @@ fn sessions_end_and_the_generation_never_falls() {
 fn an_administrator_may_remove_the_last_credential() {
     let mut world = World::with_totp("");
     let id = world.account().credentials[0].id.text();
-    assert_eq!(reason(&world.administer(Do::RemoveCredential("0".repeat(16)))), "credential-unknown");
+    assert_eq!(
+        reason(&world.administer(Do::RemoveCredential("0".repeat(16)))),
+        "credential-unknown"
+    );
     let removed = world.administer(Do::RemoveCredential(id));
     assert_eq!(removed.audit[0].kind, "credential-removed");
     assert!(matches!(world.begin().outcome, Outcome::Enrol(_)));
@@ -78,17 +112,31 @@ fn a_clock_that_ran_ahead_is_forgotten() {
     let challenge = world.challenge();
     world.now -= 86_400_000;
     assert_eq!(reason(&world.begin()), "clock-fault");
-    assert_eq!(reason(&world.administer(Do::Unlock)), "clock-fault", "only this helps:");
+    assert_eq!(
+        reason(&world.administer(Do::Unlock)),
+        "clock-fault",
+        "only this helps:"
+    );
     let reset = world.administer(Do::ResetClock);
     assert_eq!(reset.audit[0].kind, "clock-reset");
     assert_eq!(world.account().latest, world.now);
-    assert_eq!(reason(&world.answer(&challenge, &world.code(0))), "challenge-unknown");
+    assert_eq!(
+        reason(&world.answer(&challenge, &world.code(0))),
+        "challenge-unknown"
+    );
     assert!(is_allowed(&world.sign_in(&world.code(0))));
 }
 
 #[test]
 fn users_that_do_not_exist_are_named_to_administrators() {
-    for change in [Do::Unlock, Do::Block, Do::Unblock, Do::SignOut, Do::Remove, Do::ResetClock] {
+    for change in [
+        Do::Unlock,
+        Do::Block,
+        Do::Unblock,
+        Do::SignOut,
+        Do::Remove,
+        Do::ResetClock,
+    ] {
         let mut world = World::new("[accounts]\nprovision = 'known-only'\n");
         let refused = world.administer(change);
         assert_eq!(reason(&refused), "user-not-found");
@@ -97,5 +145,9 @@ fn users_that_do_not_exist_are_named_to_administrators() {
     let mut world = World::new("");
     let created = world.administer(Do::Create);
     assert!(matches!(created.account, Change::Write(_)));
-    assert_eq!(world.administer(Do::Create).account, Change::Keep, "it is there");
+    assert_eq!(
+        world.administer(Do::Create).account,
+        Change::Keep,
+        "it is there"
+    );
 }

@@ -21,12 +21,23 @@ fn bf_01_a_hundred_failures_disable_the_credential() {
     assert_eq!(evaluated, 100);
     world.now += 365 * 86_400_000;
     let right = world.sign_in(&world.code(0));
-    assert_eq!((reason(&right), public_reason(&right)), ("disabled", "incorrect-code"));
+    assert_eq!(
+        (reason(&right), public_reason(&right)),
+        ("disabled", "incorrect-code")
+    );
     world.administer(AdministrationChange::Unlock);
-    assert_eq!(reason(&world.sign_in(&world.code(0))), "disabled", "an unlock does not lift the ceiling");
+    assert_eq!(
+        reason(&world.sign_in(&world.code(0))),
+        "disabled",
+        "an unlock does not lift the ceiling"
+    );
     // Another credential still works.
     world.import(&uri("hotp", b"another secret of some", "&counter=0"));
-    assert!(is_allowed(&world.sign_in(&hotp(b"another secret of some", 0, 6))));
+    assert!(is_allowed(&world.sign_in(&hotp(
+        b"another secret of some",
+        0,
+        6
+    ))));
 }
 
 #[test]
@@ -41,7 +52,10 @@ fn delays_double_and_a_lock_follows() {
         if delay > 0 {
             world.now -= 1;
             let early = world.sign_in(&world.code(0));
-            assert!(matches!(early.account, Change::Keep), "not counted and not written");
+            assert!(
+                matches!(early.account, Change::Keep),
+                "not counted and not written"
+            );
             assert_eq!(public_reason(&early), "incorrect-code");
             world.now += 1;
         }
@@ -67,7 +81,8 @@ fn bf_02_a_new_challenge_does_not_reset_the_counter() {
 
 #[test]
 fn bf_03_switching_credentials_meets_the_account_counter() {
-    let mut world = World::new("[throttle]\ndelay-after = 100\nlock-after = 100\naccount-lock-after = 15\n");
+    let mut world =
+        World::new("[throttle]\ndelay-after = 100\nlock-after = 100\naccount-lock-after = 15\n");
     world.import(&uri("totp", SECRET, "&digits=6"));
     world.import(&uri("totp", SECRET, "&digits=7"));
     world.import(&uri("totp", SECRET, "&digits=8"));
@@ -77,11 +92,21 @@ fn bf_03_switching_credentials_meets_the_account_counter() {
         }
     }
     let account = world.account();
-    assert!(account.credentials.iter().all(|credential| credential.failures.count == 5), "each by its own");
+    assert!(
+        account
+            .credentials
+            .iter()
+            .all(|credential| credential.failures.count == 5),
+        "each by its own"
+    );
     assert_eq!(reason(&world.sign_in(&world.code(0))), "account-locked");
     world.wait();
     assert!(is_allowed(&world.sign_in(&world.code(0))));
-    assert_eq!(world.account().failures.count, 10, "forgiven is what the used credential cost");
+    assert_eq!(
+        world.account().failures.count,
+        10,
+        "forgiven is what the used credential cost"
+    );
 }
 
 #[test]
@@ -95,7 +120,11 @@ fn bf_04_a_success_resets_only_what_was_used() {
         let step = world.now / 30_000;
         let own = crate::world::otp(b"the attacker's own one", step, 8, totp_rs::Algorithm::SHA1);
         assert!(is_allowed(&world.sign_in(&own)));
-        assert_eq!(world.account().credentials[1].failures.count, round, "the victim's credential");
+        assert_eq!(
+            world.account().credentials[1].failures.count,
+            round,
+            "the victim's credential"
+        );
         assert_eq!(world.account().failures.count, round, "the account");
     }
 }
@@ -103,22 +132,44 @@ fn bf_04_a_success_resets_only_what_was_used() {
 #[test]
 fn bf_06_too_many_failures_from_a_source_are_refused() {
     let mut world = World::with_totp("[sources]\nfailures = 100\nbegins = 600\nwindow = '10m'\n");
-    let count = |kind: &str, count| vec![Observation { kind: kind.into(), count, window: 600_000 }];
+    let count = |kind: &str, count| {
+        vec![Observation {
+            kind: kind.into(),
+            count,
+            window: 600_000,
+        }]
+    };
     let failed = world.sign_in(&world.wrong_code());
-    assert_eq!(failed.counts.iter().map(|count| count.kind.as_str()).collect::<Vec<_>>(), ["source-begin", "source"]);
+    assert_eq!(
+        failed
+            .counts
+            .iter()
+            .map(|count| count.kind.as_str())
+            .collect::<Vec<_>>(),
+        ["source-begin", "source"]
+    );
     for (kind, most) in [("source", 100), ("source-begin", 600)] {
         world.observed = count(kind, most - 1);
-        assert!(matches!(world.begin().outcome, Outcome::Challenge(_)), "{kind}");
+        assert!(
+            matches!(world.begin().outcome, Outcome::Challenge(_)),
+            "{kind}"
+        );
         world.observed = count(kind, most);
         let refused = world.begin();
         assert_eq!(reason(&refused), "source-throttled", "{kind}");
         assert!(matches!(refused.account, Change::Keep));
-        assert!(refused.counts.is_empty(), "a refused one is not counted, or nobody would come in again");
+        assert!(
+            refused.counts.is_empty(),
+            "a refused one is not counted, or nobody would come in again"
+        );
     }
     world.observed = count("source", 0);
     let challenge = world.challenge();
     world.observed = count("source", 100);
-    assert_eq!(reason(&world.answer(&challenge, &world.code(0))), "source-throttled");
+    assert_eq!(
+        reason(&world.answer(&challenge, &world.code(0))),
+        "source-throttled"
+    );
 }
 
 #[test]
@@ -126,14 +177,20 @@ fn bf_07_the_account_limit_does_not_depend_on_the_address() {
     let mut world = World::with_totp("");
     let wrong = world.wrong_code();
     for last in 0..200_u8 {
-        let mut event = world.event(cofactor_guest::contract::Action::Begin(cofactor_guest::contract::SignIn {
-            early_answer: Some(wrong.clone()),
-            ..crate::world::sign_in()
-        }));
+        let mut event = world.event(cofactor_guest::contract::Action::Begin(
+            cofactor_guest::contract::SignIn {
+                early_answer: Some(wrong.clone()),
+                ..crate::world::sign_in()
+            },
+        ));
         event.origin.address = Some(format!("203.0.113.{last}"));
         world.judge(&event).unwrap();
     }
-    assert_eq!(world.account().credentials[0].failures.count, 3, "the fourth has to wait");
+    assert_eq!(
+        world.account().credentials[0].failures.count,
+        3,
+        "the fourth has to wait"
+    );
 }
 
 #[test]
@@ -150,10 +207,20 @@ fn bf_09_unknown_users_are_answered_like_known_ones() {
         let pair = [known.begin(), unknown.begin()];
         let shapes = pair.each_ref().map(|transition| shape(&transition.outcome));
         assert_eq!(shapes[0], shapes[1], "{round}");
-        assert!(matches!(pair[1].account, Change::Decoy(_)), "as many rows are written");
+        assert!(
+            matches!(pair[1].account, Change::Decoy(_)),
+            "as many rows are written"
+        );
         let challenges = pair.map(|transition| crate::world::challenge_id(&transition.outcome));
-        let answers = [known.answer(&challenges[0], &wrong), unknown.answer(&challenges[1], &wrong)];
-        assert_eq!(shape(&answers[0].outcome), shape(&answers[1].outcome), "{round}");
+        let answers = [
+            known.answer(&challenges[0], &wrong),
+            unknown.answer(&challenges[1], &wrong),
+        ];
+        assert_eq!(
+            shape(&answers[0].outcome),
+            shape(&answers[1].outcome),
+            "{round}"
+        );
         assert_eq!(answers[0].counts, answers[1].counts, "{round}");
         assert_eq!(
             answers[0].account == Change::Keep,
@@ -161,7 +228,11 @@ fn bf_09_unknown_users_are_answered_like_known_ones() {
             "the same store operations: {round}"
         );
         let early = [known.sign_in(&wrong), unknown.sign_in(&wrong)];
-        assert_eq!(shape(&early[0].outcome), shape(&early[1].outcome), "{round}");
+        assert_eq!(
+            shape(&early[0].outcome),
+            shape(&early[1].outcome),
+            "{round}"
+        );
         assert!(early[1].effects.is_empty());
         known.wait();
         unknown.wait();
@@ -184,10 +255,19 @@ fn bf_09_a_decoy_is_never_right_and_stable_by_name() {
     let right = hotp(secret.as_bytes(), world.now / 30_000, 6);
     assert!(!is_allowed(&world.sign_in(&right)));
     world.user = "trudy".into();
-    assert_ne!(first, offers(&mut world), "another name in the same shadow record");
+    assert_ne!(
+        first,
+        offers(&mut world),
+        "another name in the same shadow record"
+    );
     world.known = true;
-    let event = world.event(cofactor_guest::contract::Action::Begin(crate::world::sign_in()));
-    assert!(world.judge(&event).is_err(), "a shadow record never serves a known user");
+    let event = world.event(cofactor_guest::contract::Action::Begin(
+        crate::world::sign_in(),
+    ));
+    assert!(
+        world.judge(&event).is_err(),
+        "a shadow record never serves a known user"
+    );
 }
 
 #[test]
@@ -209,7 +289,8 @@ fn bf_10_a_lock_answers_right_and_wrong_codes_alike() {
 
 #[test]
 fn a_lock_is_told_to_the_user_and_the_auditor() {
-    let mut world = World::with_totp("[throttle]\ndelay-after = 2\nlock-after = 2\naccount-lock-after = 2\n");
+    let mut world =
+        World::with_totp("[throttle]\ndelay-after = 2\nlock-after = 2\naccount-lock-after = 2\n");
     world.sign_in("000000");
     let locked = world.sign_in("000000");
     let notices: Vec<&str> = locked
@@ -222,7 +303,10 @@ fn a_lock_is_told_to_the_user_and_the_auditor() {
         .collect();
     assert_eq!(notices, ["credential-locked", "account-locked"]);
     let kinds: Vec<&str> = locked.audit.iter().map(|fact| fact.kind.as_str()).collect();
-    assert_eq!(kinds, ["credential-locked", "account-locked", "sign-in-denied"]);
+    assert_eq!(
+        kinds,
+        ["credential-locked", "account-locked", "sign-in-denied"]
+    );
     assert_ne!(locked.effects[0].id, locked.effects[1].id);
 }
 
@@ -237,7 +321,10 @@ fn shape(outcome: &Outcome) -> String {
             }
             format!("{challenge:?}")
         }
-        Outcome::Deny(denial) => format!("{} {:?} {:?}", denial.public_reason, denial.prompt, denial.retry_at),
+        Outcome::Deny(denial) => format!(
+            "{} {:?} {:?}",
+            denial.public_reason, denial.prompt, denial.retry_at
+        ),
         other => panic!("{other:?}"),
     }
 }

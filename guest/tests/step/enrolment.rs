@@ -1,6 +1,8 @@
 //! Enrolment, and what users change of their own.
 
-use cofactor_guest::contract::{Change, EffectKind, ManagementChange, Outcome, Provisioning, Transition};
+use cofactor_guest::contract::{
+    Change, EffectKind, ManagementChange, Outcome, Provisioning, Transition,
+};
 use cofactor_guest::otpauth::Otpauth;
 
 use crate::world::{SECRET, World, challenge_id, hotp, is_allowed, otp, public_reason, reason};
@@ -15,8 +17,15 @@ fn provisioning(transition: &Transition) -> Provisioning {
 /// What an authenticator shows that has read the URI, so many steps from now.
 fn shown(world: &World, provisioning: &Provisioning, steps: u64) -> String {
     let token = Otpauth::parse(&provisioning.payload).expect("readable");
-    assert_eq!(*cofactor_guest::base32::encode(token.secret.as_bytes()), provisioning.manual_key);
-    let step = if provisioning.method == "hotp" { steps } else { world.now / 30_000 + steps };
+    assert_eq!(
+        *cofactor_guest::base32::encode(token.secret.as_bytes()),
+        provisioning.manual_key
+    );
+    let step = if provisioning.method == "hotp" {
+        steps
+    } else {
+        world.now / 30_000 + steps
+    };
     hotp(token.secret.as_bytes(), step, 6)
 }
 
@@ -24,38 +33,79 @@ fn shown(world: &World, provisioning: &Provisioning, steps: u64) -> String {
 fn a_new_user_enrols_and_is_signed_in() {
     let mut world = World::new("");
     let asked = world.begin();
-    assert!(matches!(&asked.outcome, Outcome::Enrol(enrolment) if enrolment.methods == ["totp", "hotp"]));
-    assert!(matches!(asked.account, Change::Keep), "nothing to remember yet");
+    assert!(
+        matches!(&asked.outcome, Outcome::Enrol(enrolment) if enrolment.methods == ["totp", "hotp"])
+    );
+    assert!(
+        matches!(asked.account, Change::Keep),
+        "nothing to remember yet"
+    );
     let begun = world.enrol_begin("totp", None);
     let given = provisioning(&begun);
     assert_eq!((given.digits, given.expires), (6, world.now + 600_000));
     let code = shown(&world, &given, 0);
     let finished = world.enrol_finish(&given.challenge, &code);
-    let Outcome::Allow(allowance) = &finished.outcome else { panic!("{finished:?}") };
+    let Outcome::Allow(allowance) = &finished.outcome else {
+        panic!("{finished:?}")
+    };
     assert_eq!(allowance.claims.reason, "registration-completed");
     assert_eq!(allowance.claims.generation, finished.generation);
-    assert!(matches!(&finished.effects[0].what, EffectKind::Notify(prompt) if prompt.message == "credential-added"));
-    assert_eq!(reason(&world.sign_in(&code)), "code-already-used", "the confirming code is burnt");
+    assert!(
+        matches!(&finished.effects[0].what, EffectKind::Notify(prompt) if prompt.message == "credential-added")
+    );
+    assert_eq!(
+        reason(&world.sign_in(&code)),
+        "code-already-used",
+        "the confirming code is burnt"
+    );
     world.now += 30_000;
     assert!(is_allowed(&world.sign_in(&shown(&world, &given, 0))));
-    assert_eq!(reason(&world.enrol_finish(&given.challenge, &code)), "enrolment-expired");
+    assert_eq!(
+        reason(&world.enrol_finish(&given.challenge, &code)),
+        "enrolment-expired"
+    );
 }
 
 #[test]
 fn every_method_and_hash_enrols() {
     let policies = [
         ("totp", "", totp_rs::Algorithm::SHA1, 6, 30),
-        ("totp", "[totp]\nalgorithm = 'SHA256'\ndigits = 7\nperiod = '60s'\n", totp_rs::Algorithm::SHA256, 7, 60),
-        ("totp", "[totp]\nalgorithm = 'SHA512'\ndigits = 8\nperiod = '15s'\n", totp_rs::Algorithm::SHA512, 8, 15),
-        ("hotp", "[hotp]\nalgorithm = 'SHA512'\ndigits = 8\nsecret-bytes = 64\n", totp_rs::Algorithm::SHA512, 8, 0),
+        (
+            "totp",
+            "[totp]\nalgorithm = 'SHA256'\ndigits = 7\nperiod = '60s'\n",
+            totp_rs::Algorithm::SHA256,
+            7,
+            60,
+        ),
+        (
+            "totp",
+            "[totp]\nalgorithm = 'SHA512'\ndigits = 8\nperiod = '15s'\n",
+            totp_rs::Algorithm::SHA512,
+            8,
+            15,
+        ),
+        (
+            "hotp",
+            "[hotp]\nalgorithm = 'SHA512'\ndigits = 8\nsecret-bytes = 64\n",
+            totp_rs::Algorithm::SHA512,
+            8,
+            0,
+        ),
     ];
     for (method, document, algorithm, digits, period) in policies {
         let mut world = World::new(document);
         let given = provisioning(&world.enrol_begin(method, None));
         let token = Otpauth::parse(&given.payload).unwrap();
-        let counter = if period == 0 { 0 } else { world.now / 1000 / period };
+        let counter = if period == 0 {
+            0
+        } else {
+            world.now / 1000 / period
+        };
         let code = otp(token.secret.as_bytes(), counter, digits, algorithm);
-        assert!(is_allowed(&world.enrol_finish(&given.challenge, &code)), "{method} {document}");
+        assert!(
+            is_allowed(&world.enrol_finish(&given.challenge, &code)),
+            "{method} {document}"
+        );
         assert_eq!(reason(&world.sign_in(&code)), "code-already-used");
     }
 }
@@ -64,14 +114,23 @@ fn every_method_and_hash_enrols() {
 fn a_wrong_confirming_code_leads_back_until_the_attempts_are_used_up() {
     let mut world = World::new("");
     let given = provisioning(&world.enrol_begin("totp", None));
-    let wrong = (0..).map(|n| format!("{n:06}")).find(|code| (0..3).all(|s| *code != shown(&world, &given, s))).unwrap();
+    let wrong = (0..)
+        .map(|n| format!("{n:06}"))
+        .find(|code| (0..3).all(|s| *code != shown(&world, &given, s)))
+        .unwrap();
     for _ in 0..4 {
         let again = world.enrol_finish(&given.challenge, &wrong);
         assert_eq!(public_reason(&again), "incorrect-code");
         assert_eq!(provisioning(&again), given, "the page can be shown again");
     }
-    assert!(matches!(world.enrol_finish(&given.challenge, &wrong).outcome, Outcome::Deny(_)));
-    assert_eq!(reason(&world.enrol_finish(&given.challenge, &shown(&world, &given, 0))), "enrolment-expired");
+    assert!(matches!(
+        world.enrol_finish(&given.challenge, &wrong).outcome,
+        Outcome::Deny(_)
+    ));
+    assert_eq!(
+        reason(&world.enrol_finish(&given.challenge, &shown(&world, &given, 0))),
+        "enrolment-expired"
+    );
     assert!(world.account().credentials.is_empty());
 }
 
@@ -81,9 +140,15 @@ fn an_enrolment_ends_and_is_bound() {
     let given = provisioning(&world.enrol_begin("totp", None));
     let mut other = world.clone();
     other.binding = vec![8; 32];
-    assert_eq!(reason(&other.enrol_finish(&given.challenge, &shown(&world, &given, 0))), "challenge-binding");
+    assert_eq!(
+        reason(&other.enrol_finish(&given.challenge, &shown(&world, &given, 0))),
+        "challenge-binding"
+    );
     world.now += 600_000;
-    assert_eq!(reason(&world.enrol_finish(&given.challenge, &shown(&world, &given, 0))), "enrolment-expired");
+    assert_eq!(
+        reason(&world.enrol_finish(&given.challenge, &shown(&world, &given, 0))),
+        "enrolment-expired"
+    );
 }
 
 #[test]
@@ -106,21 +171,46 @@ fn an_enrolment_begun_before_the_users_own_cannot_be_finished_after_it() {
 #[test]
 fn a_further_credential_needs_a_fresh_session() {
     let mut world = World::with_totp("");
-    assert_eq!(reason(&world.enrol_begin("totp", None)), "fresh-verification-required");
+    assert_eq!(
+        reason(&world.enrol_begin("totp", None)),
+        "fresh-verification-required"
+    );
     let session = world.session();
     for stale in [
-        cofactor_guest::contract::Claims { level: 1, ..session.clone() },
-        cofactor_guest::contract::Claims { generation: session.generation - 1, ..session.clone() },
-        cofactor_guest::contract::Claims { application: "payroll".into(), ..session.clone() },
-        cofactor_guest::contract::Claims { verified: session.verified - 300_001, ..session.clone() },
-        cofactor_guest::contract::Claims { started: session.started - 86_400_000, ..session.clone() },
+        cofactor_guest::contract::Claims {
+            level: 1,
+            ..session.clone()
+        },
+        cofactor_guest::contract::Claims {
+            generation: session.generation - 1,
+            ..session.clone()
+        },
+        cofactor_guest::contract::Claims {
+            application: "payroll".into(),
+            ..session.clone()
+        },
+        cofactor_guest::contract::Claims {
+            verified: session.verified - 300_001,
+            ..session.clone()
+        },
+        cofactor_guest::contract::Claims {
+            started: session.started - 86_400_000,
+            ..session.clone()
+        },
     ] {
-        assert_eq!(reason(&world.enrol_begin("totp", Some(stale))), "fresh-verification-required");
+        assert_eq!(
+            reason(&world.enrol_begin("totp", Some(stale))),
+            "fresh-verification-required"
+        );
     }
     let given = provisioning(&world.enrol_begin("hotp", Some(session.clone())));
     let finished = world.enrol_finish(&given.challenge, &shown(&world, &given, 0));
     assert!(is_allowed(&finished));
-    assert_eq!(finished.generation, session.generation + 1, "sessions of before are over");
+    assert_eq!(
+        finished.generation,
+        session.generation + 1,
+        "sessions of before are over"
+    );
     let stale = world.manage(ManagementChange::SignOutEverywhere, Some(session));
     assert_eq!(reason(&stale), "fresh-verification-required");
     assert!(is_allowed(&world.sign_in(&shown(&world, &given, 1))));
@@ -136,7 +226,10 @@ fn five_credentials_are_the_most() {
         assert!(is_allowed(&world.enrol_finish(&given.challenge, &code)));
     }
     let session = world.session();
-    assert_eq!(reason(&world.enrol_begin("totp", Some(session))), "too-many-credentials");
+    assert_eq!(
+        reason(&world.enrol_begin("totp", Some(session))),
+        "too-many-credentials"
+    );
     assert_eq!(world.account().credentials.len(), 5);
 }
 
@@ -144,14 +237,29 @@ fn five_credentials_are_the_most() {
 fn labels_hold_nothing_that_a_log_would_obey() {
     let mut world = World::with_totp("");
     let id = world.account().credentials[0].id.text();
-    for label in ["", " ", "a\nb", "a\u{1b}[2J", "a\u{202e}b", "\u{feff}", &"x".repeat(65), &"é".repeat(33)] {
+    for label in [
+        "",
+        " ",
+        "a\nb",
+        "a\u{1b}[2J",
+        "a\u{202e}b",
+        "\u{feff}",
+        &"x".repeat(65),
+        &"é".repeat(33),
+    ] {
         let session = world.session();
-        let refused = world.manage(ManagementChange::Rename((id.clone(), label.into())), Some(session));
+        let refused = world.manage(
+            ManagementChange::Rename((id.clone(), label.into())),
+            Some(session),
+        );
         assert_eq!(reason(&refused), "label-invalid", "{label:?}");
     }
     for label in ["x", "Mein Telefon", "電話", &"é".repeat(32)] {
         let session = world.session();
-        let renamed = world.manage(ManagementChange::Rename((id.clone(), label.into())), Some(session));
+        let renamed = world.manage(
+            ManagementChange::Rename((id.clone(), label.into())),
+            Some(session),
+        );
         assert!(matches!(renamed.outcome, Outcome::Done(_)), "{label:?}");
         assert_eq!(world.account().credentials[0].label, label);
     }
@@ -161,24 +269,51 @@ fn labels_hold_nothing_that_a_log_would_obey() {
 fn users_manage_their_own_after_a_fresh_verification() {
     let mut world = World::with_totp("");
     world.import(&crate::world::uri("hotp", SECRET, "&counter=0"));
-    let ids: Vec<String> = world.account().credentials.iter().map(|credential| credential.id.text()).collect();
+    let ids: Vec<String> = world
+        .account()
+        .credentials
+        .iter()
+        .map(|credential| credential.id.text())
+        .collect();
     assert_eq!(
         reason(&world.manage(ManagementChange::Remove(ids[1].clone()), None)),
         "fresh-verification-required"
     );
     let session = world.session();
-    let unknown = world.manage(ManagementChange::Remove("0".repeat(16)), Some(session.clone()));
+    let unknown = world.manage(
+        ManagementChange::Remove("0".repeat(16)),
+        Some(session.clone()),
+    );
     assert_eq!(reason(&unknown), "credential-unknown");
-    let other = world.manage(ManagementChange::Other("paint".into()), Some(session.clone()));
+    let other = world.manage(
+        ManagementChange::Other("paint".into()),
+        Some(session.clone()),
+    );
     assert!(matches!(other.outcome, Outcome::Deny(_)));
-    world.manage(ManagementChange::SetDefault(ids[1].clone()), Some(session.clone()));
-    let Outcome::Challenge(asked) = world.begin().outcome else { panic!() };
-    assert_eq!((asked.method.as_str(), asked.offers[0].credential.as_deref()), ("hotp", Some(ids[1].as_str())));
-    let removed = world.manage(ManagementChange::Remove(ids[1].clone()), Some(session.clone()));
+    world.manage(
+        ManagementChange::SetDefault(ids[1].clone()),
+        Some(session.clone()),
+    );
+    let Outcome::Challenge(asked) = world.begin().outcome else {
+        panic!()
+    };
+    assert_eq!(
+        (asked.method.as_str(), asked.offers[0].credential.as_deref()),
+        ("hotp", Some(ids[1].as_str()))
+    );
+    let removed = world.manage(
+        ManagementChange::Remove(ids[1].clone()),
+        Some(session.clone()),
+    );
     assert_eq!(removed.generation, session.generation + 1);
-    assert!(matches!(&removed.effects[0].what, EffectKind::Notify(prompt) if prompt.message == "credential-removed"));
+    assert!(
+        matches!(&removed.effects[0].what, EffectKind::Notify(prompt) if prompt.message == "credential-removed")
+    );
     let session = world.session();
-    let last = world.manage(ManagementChange::Remove(ids[0].clone()), Some(session.clone()));
+    let last = world.manage(
+        ManagementChange::Remove(ids[0].clone()),
+        Some(session.clone()),
+    );
     assert_eq!(reason(&last), "last-credential");
     let signed_out = world.manage(ManagementChange::SignOutEverywhere, Some(session.clone()));
     assert_eq!(signed_out.generation, session.generation + 1);

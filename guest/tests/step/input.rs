@@ -16,30 +16,73 @@ fn inputs_over_their_limits_are_faults_that_name_the_field() {
         ("ctx.tenant", |ctx, _| ctx.tenant.clear()),
         ("ctx.tenant", |ctx, _| ctx.tenant = "t".repeat(65)),
         ("ctx.keys", |ctx, _| ctx.keys.clear()),
-        ("ctx.keys", |ctx, _| ctx.keys = vec![Key { id: 1, secret: vec![1; 31] }]),
-        ("ctx.keys", |ctx, _| ctx.keys = vec![Key { id: 1, secret: vec![1; 32] }; 9]),
+        ("ctx.keys", |ctx, _| {
+            ctx.keys = vec![Key {
+                id: 1,
+                secret: vec![1; 31],
+            }]
+        }),
+        ("ctx.keys", |ctx, _| {
+            ctx.keys = vec![
+                Key {
+                    id: 1,
+                    secret: vec![1; 32]
+                };
+                9
+            ]
+        }),
         ("ctx.policy", |ctx, _| ctx.policy = vec![0; 16 * 1024 + 1]),
-        ("ctx.facts", |ctx, _| ctx.facts = vec![("b".into(), "".into()), ("a".into(), "".into())]),
-        ("ctx.facts", |ctx, _| ctx.facts = vec![("a".into(), "".into()), ("a".into(), "".into())]),
-        ("ctx.facts", |ctx, _| ctx.facts = vec![("a".into(), "x".repeat(257))]),
+        ("ctx.facts", |ctx, _| {
+            ctx.facts = vec![("b".into(), "".into()), ("a".into(), "".into())]
+        }),
+        ("ctx.facts", |ctx, _| {
+            ctx.facts = vec![("a".into(), "".into()), ("a".into(), "".into())]
+        }),
+        ("ctx.facts", |ctx, _| {
+            ctx.facts = vec![("a".into(), "x".repeat(257))]
+        }),
         ("ctx.write-version", |ctx, _| ctx.write_version = 2),
         ("event.id", |_, event| event.id = vec![1; 15]),
         ("event.id", |_, event| event.id = vec![1; 65]),
         ("origin.user", |_, event| event.origin.user.clear()),
-        ("origin.user", |_, event| event.origin.user = "u".repeat(257)),
-        ("origin.groups", |_, event| event.origin.groups = vec![String::new(); 65]),
-        ("origin.groups", |_, event| event.origin.groups = vec!["g".repeat(129)]),
-        ("origin.application", |_, event| event.origin.application.clear()),
-        ("origin.gateway", |_, event| event.origin.gateway = "g".repeat(65)),
-        ("origin.binding", |_, event| event.origin.binding = vec![1; 15]),
-        ("origin.binding", |_, event| event.origin.binding = vec![1; 65]),
-        ("origin.address", |_, event| event.origin.address = Some("1".repeat(46))),
-        ("origin.language", |_, event| event.origin.language = "x".repeat(36)),
+        ("origin.user", |_, event| {
+            event.origin.user = "u".repeat(257)
+        }),
+        ("origin.groups", |_, event| {
+            event.origin.groups = vec![String::new(); 65]
+        }),
+        ("origin.groups", |_, event| {
+            event.origin.groups = vec!["g".repeat(129)]
+        }),
+        ("origin.application", |_, event| {
+            event.origin.application.clear()
+        }),
+        ("origin.gateway", |_, event| {
+            event.origin.gateway = "g".repeat(65)
+        }),
+        ("origin.binding", |_, event| {
+            event.origin.binding = vec![1; 15]
+        }),
+        ("origin.binding", |_, event| {
+            event.origin.binding = vec![1; 65]
+        }),
+        ("origin.address", |_, event| {
+            event.origin.address = Some("1".repeat(46))
+        }),
+        ("origin.language", |_, event| {
+            event.origin.language = "x".repeat(36)
+        }),
         ("sign-in.early-answer", |_, event| {
-            event.action = Action::Begin(SignIn { early_answer: Some("1".repeat(65)), ..sign_in() });
+            event.action = Action::Begin(SignIn {
+                early_answer: Some("1".repeat(65)),
+                ..sign_in()
+            });
         }),
         ("sign-in.required-level", |_, event| {
-            event.action = Action::Begin(SignIn { required_level: 4, ..sign_in() });
+            event.action = Action::Begin(SignIn {
+                required_level: 4,
+                ..sign_in()
+            });
         }),
     ];
     for (at, (field, spoil)) in cases.iter().enumerate() {
@@ -55,11 +98,26 @@ fn inputs_over_their_limits_are_faults_that_name_the_field() {
 fn records_and_policies_of_others_are_faults() {
     let mut world = World::with_totp("");
     let (event, mut ctx) = (world.event(Action::Begin(sign_in())), world.context());
-    for record in [&b""[..], b"cfac", b"cfac\x02\x00", b"cfac\x01\x00", b"nothing of ours"] {
-        assert!(matches!(step::step(&ctx, Some(record), &event), Err(Fault::BadAccount(_))), "{record:?}");
+    for record in [
+        &b""[..],
+        b"cfac",
+        b"cfac\x02\x00",
+        b"cfac\x01\x00",
+        b"nothing of ours",
+    ] {
+        assert!(
+            matches!(
+                step::step(&ctx, Some(record), &event),
+                Err(Fault::BadAccount(_))
+            ),
+            "{record:?}"
+        );
     }
     ctx.policy = b"nothing of ours".to_vec();
-    assert!(matches!(step::step(&ctx, world.record.as_deref(), &event), Err(Fault::BadPolicy(_))));
+    assert!(matches!(
+        step::step(&ctx, world.record.as_deref(), &event),
+        Err(Fault::BadPolicy(_))
+    ));
 }
 
 #[test]
@@ -69,9 +127,18 @@ fn what_is_not_implemented_says_so() {
         (Action::Resend("x".into()), "resend"),
         (Action::Poll("x".into()), "poll"),
         (Action::Other("teleport".into()), "teleport"),
-        (Action::Begin(SignIn { transaction: Some("pay 5".into()), ..sign_in() }), "transaction"),
+        (
+            Action::Begin(SignIn {
+                transaction: Some("pay 5".into()),
+                ..sign_in()
+            }),
+            "transaction",
+        ),
     ] {
         let event = world.event(action);
-        assert_eq!(world.judge(&event).unwrap_err(), Fault::Unsupported(name.into()));
+        assert_eq!(
+            world.judge(&event).unwrap_err(),
+            Fault::Unsupported(name.into())
+        );
     }
 }

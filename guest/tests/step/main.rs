@@ -1,6 +1,13 @@
 //! The state machine, driven in virtual time through the functions that the component exports. A test that answers an
 //! attack of the catalogue carries its id in its name.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs, unreachable_pub)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs,
+    unreachable_pub
+)]
 
 mod administration;
 mod bruteforce;

@@ -7,12 +7,18 @@ use crate::world::{SECRET, START, World, hotp, is_allowed, otp, public_reason, r
 
 /// The file of RFC vectors.
 fn vectors(name: &str) -> Value {
-    let path = format!("{}/../tests/vectors/oath/{name}", env!("CARGO_MANIFEST_DIR"));
+    let path = format!(
+        "{}/../tests/vectors/oath/{name}",
+        env!("CARGO_MANIFEST_DIR")
+    );
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
 fn from_hex(text: &str) -> Vec<u8> {
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
+        .collect()
 }
 
 #[test]
@@ -22,7 +28,10 @@ fn rfc_4226_appendix_d_is_accepted_in_order() {
     let mut seen = 0;
     for vector in file["vectors"].as_array().unwrap() {
         let code = vector["hotp6"].as_str().unwrap();
-        assert_eq!(world.account().credentials[0].factor, counter(vector["counter"].as_u64().unwrap()));
+        assert_eq!(
+            world.account().credentials[0].factor,
+            counter(vector["counter"].as_u64().unwrap())
+        );
         assert!(is_allowed(&world.sign_in(code)), "{vector}");
         seen += 1;
     }
@@ -38,8 +47,15 @@ fn rfc_6238_appendix_b_is_accepted_at_its_time() {
         let key = from_hex(file["seeds_hex"][algorithm].as_str().unwrap());
         let mut world = World::new("[totp]\nwindow = 0\ndrift-cap = 0\n");
         world.now = vector["unix_time"].as_u64().unwrap() * 1000;
-        world.import(&uri("totp", &key, &format!("&period=30&digits=8&algorithm={algorithm}")));
-        assert!(is_allowed(&world.sign_in(vector["totp8"].as_str().unwrap())), "{vector}");
+        world.import(&uri(
+            "totp",
+            &key,
+            &format!("&period=30&digits=8&algorithm={algorithm}"),
+        ));
+        assert!(
+            is_allowed(&world.sign_in(vector["totp8"].as_str().unwrap())),
+            "{vector}"
+        );
         seen += 1;
     }
     assert_eq!(seen, 18);
@@ -54,8 +70,14 @@ fn otp_01_a_code_is_accepted_once() {
     let again = world.sign_in(&code);
     let mut other = world.clone();
     let wrong = other.sign_in(&world.wrong_code());
-    assert_eq!((reason(&again), public_reason(&again)), ("code-already-used", "incorrect-code"));
-    assert_eq!((reason(&wrong), public_reason(&wrong)), ("incorrect-code", "incorrect-code"));
+    assert_eq!(
+        (reason(&again), public_reason(&again)),
+        ("code-already-used", "incorrect-code")
+    );
+    assert_eq!(
+        (reason(&wrong), public_reason(&wrong)),
+        ("incorrect-code", "incorrect-code")
+    );
     assert_eq!(outward(&again.outcome), outward(&wrong.outcome));
 }
 
@@ -64,7 +86,10 @@ fn otp_04_older_step_is_refused() {
     let mut world = World::with_totp("");
     assert!(is_allowed(&world.sign_in(&world.code(0))));
     assert_eq!(reason(&world.sign_in(&world.code(-1))), "code-already-used");
-    assert!(is_allowed(&world.sign_in(&world.code(1))), "a newer one is not");
+    assert!(
+        is_allowed(&world.sign_in(&world.code(1))),
+        "a newer one is not"
+    );
 }
 
 #[test]
@@ -76,11 +101,17 @@ fn otp_05_clock_back_ten_minutes_revives_nothing_and_is_alarmed() {
     world.now -= 600_000;
     for steps in -1..=1 {
         let refused = world.sign_in(&world.code(steps));
-        assert_eq!((reason(&refused), public_reason(&refused)), ("clock-fault", "service-error"));
+        assert_eq!(
+            (reason(&refused), public_reason(&refused)),
+            ("clock-fault", "service-error")
+        );
         assert_eq!(refused.audit[0].kind, "clock-fault");
     }
     assert!(!is_allowed(&world.sign_in(&code)));
-    assert_eq!(world.record, before, "a clock fault is never the user's failure");
+    assert_eq!(
+        world.record, before,
+        "a clock fault is never the user's failure"
+    );
     // Back by less than the tolerance: time-based codes follow the clock, but dead steps stay dead.
     world.now = START - 240_000;
     assert!(!is_allowed(&world.sign_in(&code)));
@@ -89,7 +120,8 @@ fn otp_05_clock_back_ten_minutes_revives_nothing_and_is_alarmed() {
 
 #[test]
 fn otp_06_clock_forward_shortens_no_lock_by_more_than_the_jump() {
-    let mut world = World::with_totp("[throttle]\nlock-after = 3\ndelay-after = 3\nlock-for = '12h'\n");
+    let mut world =
+        World::with_totp("[throttle]\nlock-after = 3\ndelay-after = 3\nlock-for = '12h'\n");
     for _ in 0..3 {
         world.sign_in(&world.wrong_code());
     }
@@ -109,20 +141,31 @@ fn otp_06_clock_forward_shortens_no_lock_by_more_than_the_jump() {
 fn otp_07_no_event_carries_a_time() {
     let mut world = World::with_totp("");
     let future = world.code(20);
-    let event = world.event(cofactor_guest::contract::Action::Begin(cofactor_guest::contract::SignIn {
-        early_answer: Some(future),
-        ..crate::world::sign_in()
-    }));
+    let event = world.event(cofactor_guest::contract::Action::Begin(
+        cofactor_guest::contract::SignIn {
+            early_answer: Some(future),
+            ..crate::world::sign_in()
+        },
+    ));
     let mut ctx = world.context();
-    ctx.facts = vec![("unixtime".into(), (START / 1000 + 600).to_string()), ("x-time".into(), "1700000600".into())];
+    ctx.facts = vec![
+        ("unixtime".into(), (START / 1000 + 600).to_string()),
+        ("x-time".into(), "1700000600".into()),
+    ];
     let transition = cofactor_guest::step::step(&ctx, world.record.as_deref(), &event).unwrap();
     assert_eq!(reason(&transition), "incorrect-code");
 }
 
 #[test]
 fn otp_08_drift_cannot_be_walked() {
-    for (document, reach) in [("", 1), ("[totp]\nwindow = 1\ndrift-cap = 3\n", 3), ("[totp]\nwindow = 2\n", 2)] {
-        let mut world = World::with_totp(&format!("{document}[throttle]\ndelay-after = 100\nlock-after = 100\n"));
+    for (document, reach) in [
+        ("", 1),
+        ("[totp]\nwindow = 1\ndrift-cap = 3\n", 3),
+        ("[totp]\nwindow = 2\n", 2),
+    ] {
+        let mut world = World::with_totp(&format!(
+            "{document}[throttle]\ndelay-after = 100\nlock-after = 100\n"
+        ));
         let mut accepted = Vec::new();
         for steps in 1..=20 {
             if is_allowed(&world.sign_in(&world.code(steps))) {
@@ -140,19 +183,32 @@ fn a_learnt_drift_is_followed_within_its_cap() {
         assert!(is_allowed(&world.sign_in(&world.code(steps))), "{steps}");
         world.now += 30_000 * 10;
     }
-    assert_eq!(reason(&world.sign_in(&world.code(0))), "incorrect-code", "the window has slid");
+    assert_eq!(
+        reason(&world.sign_in(&world.code(0))),
+        "incorrect-code",
+        "the window has slid"
+    );
     assert!(is_allowed(&world.sign_in(&world.code(1))));
 }
 
 #[test]
 fn otp_09_look_ahead_is_bounded() {
     let mut world = World::with_hotp("");
-    assert_eq!(reason(&world.sign_in(&hotp(SECRET, 11, 6))), "incorrect-code");
+    assert_eq!(
+        reason(&world.sign_in(&hotp(SECRET, 11, 6))),
+        "incorrect-code"
+    );
     assert!(is_allowed(&world.sign_in(&hotp(SECRET, 9, 6))));
-    assert!(is_allowed(&world.sign_in(&hotp(SECRET, 20, 6))), "the last counter of the window");
+    assert!(
+        is_allowed(&world.sign_in(&hotp(SECRET, 20, 6))),
+        "the last counter of the window"
+    );
     let challenge = world.challenge();
     let pair = |first, second| Proof::TwoCodes((hotp(SECRET, first, 6), hotp(SECRET, second, 6)));
-    assert!(!is_allowed(&world.prove(&challenge, pair(122, 123))), "beyond the resync window");
+    assert!(
+        !is_allowed(&world.prove(&challenge, pair(122, 123))),
+        "beyond the resync window"
+    );
     let resynchronised = world.prove(&challenge, pair(100, 101));
     assert!(is_allowed(&resynchronised));
     assert_eq!(world.account().credentials[0].factor, counter(102));
@@ -175,7 +231,11 @@ fn otp_11_resync_needs_two_successive_codes() {
         let challenge = world.challenge();
         let refused = world.prove(&challenge, Proof::TwoCodes((code(first), code(second))));
         assert_eq!(reason(&refused), "incorrect-code", "{first}, {second}");
-        assert_eq!(world.account().credentials[0].failures.count, 1, "one failure");
+        assert_eq!(
+            world.account().credentials[0].failures.count,
+            1,
+            "one failure"
+        );
         assert_eq!(world.account().credentials[0].factor, counter(0));
     }
     let mut world = World::with_hotp("");
@@ -191,7 +251,9 @@ fn two_codes_set_a_drifted_clock_right_and_are_dead_afterwards() {
     let challenge = world.challenge();
     let pair = Proof::TwoCodes((world.code(7), world.code(8)));
     let allowed = world.prove(&challenge, pair.clone());
-    assert!(matches!(&allowed.outcome, Outcome::Allow(allowance) if allowance.claims.reason == "resynchronised"));
+    assert!(
+        matches!(&allowed.outcome, Outcome::Allow(allowance) if allowance.claims.reason == "resynchronised")
+    );
     let challenge = world.challenge();
     assert!(!is_allowed(&world.prove(&challenge, pair)), "burnt");
     world.now += 60_000;
@@ -201,42 +263,97 @@ fn two_codes_set_a_drifted_clock_right_and_are_dead_afterwards() {
     world.wait();
     let challenge = world.challenge();
     let pair = Proof::TwoCodes((world.code(11), world.code(12)));
-    assert!(!is_allowed(&world.prove(&challenge, pair)), "beyond the window from the server's time");
+    assert!(
+        !is_allowed(&world.prove(&challenge, pair)),
+        "beyond the window from the server's time"
+    );
 }
 
 #[test]
 fn otp_12_code_variants_are_refused() {
     let mut world = World::with_totp("[throttle]\ndelay-after = 100\nlock-after = 100\n");
     let code = world.code(0);
-    let wide: String = code.chars().filter_map(|c| char::from_u32(0xff10 + c.to_digit(10).unwrap())).collect();
-    let arabic: String = code.chars().filter_map(|c| char::from_u32(0x660 + c.to_digit(10).unwrap())).collect();
+    let wide: String = code
+        .chars()
+        .filter_map(|c| char::from_u32(0xff10 + c.to_digit(10).unwrap()))
+        .collect();
+    let arabic: String = code
+        .chars()
+        .filter_map(|c| char::from_u32(0x660 + c.to_digit(10).unwrap()))
+        .collect();
     for variant in [
-        code[1..].to_owned(), format!("0{code}"), format!(" {code}"), format!("{code} "), format!("{code}\n"),
-        format!("+{}", &code[1..]), format!("{code}\0"), format!("{} {}", &code[..3], &code[3..]), wide, arabic,
-        "1e5".into(), String::new(),
+        code[1..].to_owned(),
+        format!("0{code}"),
+        format!(" {code}"),
+        format!("{code} "),
+        format!("{code}\n"),
+        format!("+{}", &code[1..]),
+        format!("{code}\0"),
+        format!("{} {}", &code[..3], &code[3..]),
+        wide,
+        arabic,
+        "1e5".into(),
+        String::new(),
     ] {
-        assert_eq!(reason(&world.sign_in(&variant)), "incorrect-code", "{variant:?}");
+        assert_eq!(
+            reason(&world.sign_in(&variant)),
+            "incorrect-code",
+            "{variant:?}"
+        );
     }
     assert!(is_allowed(&world.sign_in(&code)));
 }
 
 #[test]
 fn otp_14_extreme_counters_and_times_never_trap() {
-    for rest in ["&counter=18446744073709551615", "&counter=18446744073709551616", "&counter=-1", ""] {
+    for rest in [
+        "&counter=18446744073709551615",
+        "&counter=18446744073709551616",
+        "&counter=-1",
+        "",
+    ] {
         let mut world = World::new("");
-        let change = cofactor_guest::contract::AdministrationChange::ImportOtpauth(uri("hotp", SECRET, rest));
-        assert_eq!(reason(&world.administer(change)), "import-invalid", "{rest}");
+        let change = cofactor_guest::contract::AdministrationChange::ImportOtpauth(uri(
+            "hotp", SECRET, rest,
+        ));
+        assert_eq!(
+            reason(&world.administer(change)),
+            "import-invalid",
+            "{rest}"
+        );
     }
-    for rest in ["&period=0", "&period=14", "&period=301", "&digits=0", "&digits=5", "&digits=9", "&digits=10"] {
+    for rest in [
+        "&period=0",
+        "&period=14",
+        "&period=301",
+        "&digits=0",
+        "&digits=5",
+        "&digits=9",
+        "&digits=10",
+    ] {
         let mut world = World::new("");
-        let change = cofactor_guest::contract::AdministrationChange::ImportOtpauth(uri("totp", SECRET, rest));
-        assert_eq!(reason(&world.administer(change)), "import-invalid", "{rest}");
+        let change = cofactor_guest::contract::AdministrationChange::ImportOtpauth(uri(
+            "totp", SECRET, rest,
+        ));
+        assert_eq!(
+            reason(&world.administer(change)),
+            "import-invalid",
+            "{rest}"
+        );
     }
     let mut world = World::new("[throttle]\ndelay-after = 100\nlock-after = 100\n");
     world.import(&uri("hotp", SECRET, "&counter=18446744073709551613"));
-    assert_eq!(reason(&world.sign_in(&hotp(SECRET, u64::MAX, 6))), "incorrect-code", "the last one is never accepted");
+    assert_eq!(
+        reason(&world.sign_in(&hotp(SECRET, u64::MAX, 6))),
+        "incorrect-code",
+        "the last one is never accepted"
+    );
     assert!(is_allowed(&world.sign_in(&hotp(SECRET, u64::MAX - 1, 6))));
-    for code in [hotp(SECRET, u64::MAX, 6), hotp(SECRET, 0, 6), hotp(SECRET, u64::MAX - 1, 6)] {
+    for code in [
+        hotp(SECRET, u64::MAX, 6),
+        hotp(SECRET, 0, 6),
+        hotp(SECRET, u64::MAX - 1, 6),
+    ] {
         assert!(!is_allowed(&world.sign_in(&code)));
     }
     let mut world = World::with_totp("");
@@ -246,13 +363,22 @@ fn otp_14_extreme_counters_and_times_never_trap() {
         other.sign_in("000000");
     }
     world.now = u64::MAX;
-    assert!(is_allowed(&world.sign_in(&hotp(SECRET, u64::MAX / 30_000, 6))));
+    assert!(is_allowed(&world.sign_in(&hotp(
+        SECRET,
+        u64::MAX / 30_000,
+        6
+    ))));
 }
 
 #[test]
 fn otp_15_a_code_of_another_key_is_refused() {
     let mut alice = World::with_totp("");
-    let bobs = otp(b"bob's own secret key", alice.now / 30_000, 6, totp_rs::Algorithm::SHA1);
+    let bobs = otp(
+        b"bob's own secret key",
+        alice.now / 30_000,
+        6,
+        totp_rs::Algorithm::SHA1,
+    );
     assert_eq!(reason(&alice.sign_in(&bobs)), "incorrect-code");
     assert_eq!(alice.account().credentials[0].failures.count, 1);
 }
@@ -263,16 +389,29 @@ fn otp_16_one_code_moves_one_credential() {
     world.import(&uri("totp", SECRET, "&period=30"));
     let code = world.code(0);
     assert!(is_allowed(&world.sign_in(&code)));
-    let steps = |world: &World| world.account().credentials.iter().filter(|one| one.last_used.is_some()).count();
+    let steps = |world: &World| {
+        world
+            .account()
+            .credentials
+            .iter()
+            .filter(|one| one.last_used.is_some())
+            .count()
+    };
     assert_eq!(steps(&world), 1);
-    assert!(world.account().credentials[0].last_used.is_some(), "the first in order");
+    assert!(
+        world.account().credentials[0].last_used.is_some(),
+        "the first in order"
+    );
     // The other one has not moved, and yet the code is no good any more: it was used (OTP-01).
     assert_eq!(reason(&world.sign_in(&code)), "code-already-used");
     assert_eq!(steps(&world), 1);
 }
 
 fn counter(counter: u64) -> cofactor_guest::account::Factor {
-    cofactor_guest::account::Factor::Hotp(cofactor_guest::methods::hotp::Hotp { counter, proved: START })
+    cofactor_guest::account::Factor::Hotp(cofactor_guest::methods::hotp::Hotp {
+        counter,
+        proved: START,
+    })
 }
 
 #[test]
@@ -280,7 +419,10 @@ fn a_rolled_back_store_accepts_no_code_that_it_may_have_accepted_before() {
     let mut world = World::with_totp("");
     let mut before = world.clone();
     let accepted = world.code(1);
-    assert!(is_allowed(&world.sign_in(&accepted)), "a step ahead, by the window");
+    assert!(
+        is_allowed(&world.sign_in(&accepted)),
+        "a step ahead, by the window"
+    );
     // The store comes back as it was, and the host knows that it forgot what happened until now.
     before.refuse_before = world.now + 1;
     let mut world = before;
@@ -296,14 +438,20 @@ fn a_rolled_back_store_accepts_no_code_that_it_may_have_accepted_before() {
     world.now += 60_000;
     assert!(!is_allowed(&world.sign_in(&hotp(SECRET, 0, 6))));
     let challenge = world.challenge();
-    assert!(is_allowed(&world.prove(&challenge, Proof::TwoCodes((hotp(SECRET, 4, 6), hotp(SECRET, 5, 6))))));
+    assert!(is_allowed(&world.prove(
+        &challenge,
+        Proof::TwoCodes((hotp(SECRET, 4, 6), hotp(SECRET, 5, 6)))
+    )));
     assert!(is_allowed(&world.sign_in(&hotp(SECRET, 6, 6))));
 }
 
 /// All that the outside sees of an outcome.
 fn outward(outcome: &Outcome) -> String {
     match outcome {
-        Outcome::Deny(denial) => format!("{} {:?} {:?}", denial.public_reason, denial.prompt, denial.retry_at),
+        Outcome::Deny(denial) => format!(
+            "{} {:?} {:?}",
+            denial.public_reason, denial.prompt, denial.retry_at
+        ),
         other => panic!("{other:?}"),
     }
 }

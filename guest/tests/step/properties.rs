@@ -2,7 +2,8 @@
 
 use cofactor_guest::account::{Account, Factor, MAX_RECORD};
 use cofactor_guest::contract::{
-    Action, AdministrationChange, Answer, Change, Claims, EnrolmentRequest, ManagementChange, Outcome, Proof,
+    Action, AdministrationChange, Answer, Change, Claims, EnrolmentRequest, ManagementChange,
+    Outcome, Proof,
 };
 use cofactor_guest::step;
 use proptest::prelude::*;
@@ -61,13 +62,24 @@ impl Run {
         let document = "[throttle]\ndelay-after = 2\nlock-after = 4\nceiling = 12\naccount-lock-after = 9\n[totp]\ndrift-cap = 2\n";
         let mut world = World::with_totp(document);
         world.import(&uri("hotp", b"another secret of some", "&counter=3"));
-        Self { world, open: Vec::new(), session: None, accepted: Vec::new() }
+        Self {
+            world,
+            open: Vec::new(),
+            session: None,
+            accepted: Vec::new(),
+        }
     }
 
     fn action(&mut self, next: &Move) -> Option<Action> {
-        let early = |code| Action::Begin(cofactor_guest::contract::SignIn { early_answer: Some(code), ..sign_in() });
+        let early = |code| {
+            Action::Begin(cofactor_guest::contract::SignIn {
+                early_answer: Some(code),
+                ..sign_in()
+            })
+        };
         let other = |counter: u64| hotp(b"another secret of some", counter, 6);
-        let open = |run: &Self, at: usize| run.open.iter().rev().nth(at).cloned().unwrap_or_default();
+        let open =
+            |run: &Self, at: usize| run.open.iter().rev().nth(at).cloned().unwrap_or_default();
         let answer = |challenge, proof| Action::Answer(Answer { challenge, proof });
         Some(match next {
             Move::Wait(time) => {
@@ -86,11 +98,16 @@ impl Run {
             Move::Early(steps) => early(self.world.code(*steps)),
             Move::Counter(counter) => early(other(*counter)),
             Move::Wrong => early("000000".into()),
-            Move::Answer(at, steps) => answer(open(self, *at), Proof::Code(self.world.code(*steps))),
-            Move::AnswerCounter(at, counter) => answer(open(self, *at), Proof::Code(other(*counter))),
-            Move::TwoCodes(at, steps) => {
-                answer(open(self, *at), Proof::TwoCodes((self.world.code(*steps), self.world.code(steps + 1))))
+            Move::Answer(at, steps) => {
+                answer(open(self, *at), Proof::Code(self.world.code(*steps)))
             }
+            Move::AnswerCounter(at, counter) => {
+                answer(open(self, *at), Proof::Code(other(*counter)))
+            }
+            Move::TwoCodes(at, steps) => answer(
+                open(self, *at),
+                Proof::TwoCodes((self.world.code(*steps), self.world.code(steps + 1))),
+            ),
             Move::Enrol(fresh) => Action::EnrolBegin(EnrolmentRequest {
                 method: "totp".into(),
                 label: "New".into(),
@@ -100,9 +117,16 @@ impl Run {
             Move::Confirm(at, right) => {
                 let account = self.world.account();
                 let enrolment = account.enrolments.get(*at)?;
-                let secret = if *right { enrolment.credential.secret.as_bytes() } else { SECRET };
+                let secret = if *right {
+                    enrolment.credential.secret.as_bytes()
+                } else {
+                    SECRET
+                };
                 let code = hotp(secret, self.world.now / 30_000, 6);
-                Action::EnrolFinish(Answer { challenge: enrolment.id.text(), proof: Proof::Code(code) })
+                Action::EnrolFinish(Answer {
+                    challenge: enrolment.id.text(),
+                    proof: Proof::Code(code),
+                })
             }
             Move::Manage(which) => {
                 let id = self.world.account().credentials.last()?.id.text();
@@ -112,7 +136,10 @@ impl Run {
                     2 => ManagementChange::SetDefault(id),
                     _ => ManagementChange::SignOutEverywhere,
                 };
-                Action::Manage(cofactor_guest::contract::Management { session: self.session.clone(), change })
+                Action::Manage(cofactor_guest::contract::Management {
+                    session: self.session.clone(),
+                    change,
+                })
             }
             Move::Administer(which) => {
                 let change = match which {
@@ -133,7 +160,9 @@ impl Run {
     }
 
     fn step(&mut self, next: &Move) -> Result<(), TestCaseError> {
-        let Some(action) = self.action(next) else { return Ok(()) };
+        let Some(action) = self.action(next) else {
+            return Ok(());
+        };
         let enrols = matches!(action, Action::EnrolFinish(_));
         let resets = matches!(
             &action,
@@ -155,10 +184,17 @@ impl Run {
         prop_assert!(after.generation >= before.generation);
         prop_assert_eq!(after.generation, transition.generation);
         prop_assert!(after.latest >= before.latest || resets);
-        prop_assert!(transition.effects.len() <= 8 && transition.audit.len() <= 8 && transition.counts.len() <= 8);
+        prop_assert!(
+            transition.effects.len() <= 8
+                && transition.audit.len() <= 8
+                && transition.counts.len() <= 8
+        );
         for old in &before.credentials {
             if let Some(new) = after.credential(&old.id) {
-                prop_assert!(position(&new.factor) >= position(&old.factor), "nothing dead comes alive");
+                prop_assert!(
+                    position(&new.factor) >= position(&old.factor),
+                    "nothing dead comes alive"
+                );
                 prop_assert!(new.failures.disabled >= old.failures.disabled);
             }
         }
@@ -167,14 +203,26 @@ impl Run {
             prop_assert!(!before.blocked, "blocked");
             prop_assert!(at - self.world.now <= 300_000, "clock fault");
             let id = allowance.credential.clone().unwrap();
-            let used = after.credentials.iter().find(|credential| credential.id.text() == id).unwrap();
+            let used = after
+                .credentials
+                .iter()
+                .find(|credential| credential.id.text() == id)
+                .unwrap();
             let accepted = (id, position(&used.factor));
-            prop_assert!(!self.accepted.contains(&accepted), "accepted twice: {:?}", accepted);
+            prop_assert!(
+                !self.accepted.contains(&accepted),
+                "accepted twice: {:?}",
+                accepted
+            );
             self.accepted.push(accepted);
             if !enrols {
                 prop_assert_eq!(before.failures.refusal(at), None);
                 let old = before.credential(&used.id).unwrap();
-                prop_assert_eq!(old.failures.refusal(at), None, "locked, waiting or disabled");
+                prop_assert_eq!(
+                    old.failures.refusal(at),
+                    None,
+                    "locked, waiting or disabled"
+                );
             }
             self.session = Some(allowance.claims.clone());
         }

@@ -1,6 +1,8 @@
 //! The record's bounds.
 
-use cofactor_guest::account::{Account, MAX_CHALLENGES, MAX_CREDENTIALS, MAX_ENROLMENTS, MAX_REQUESTS, RecordError};
+use cofactor_guest::account::{
+    Account, MAX_CHALLENGES, MAX_CREDENTIALS, MAX_ENROLMENTS, MAX_REQUESTS, RecordError,
+};
 use cofactor_guest::view::view;
 
 use crate::world::World;
@@ -30,14 +32,20 @@ fn lists_over_their_bounds_are_refused() {
     for spoil in spoil {
         let mut account = largest();
         spoil(&mut account);
-        assert!(matches!(Account::decode(&account.encode()), Err(RecordError::OutOfRange(_))));
+        assert!(matches!(
+            Account::decode(&account.encode()),
+            Err(RecordError::OutOfRange(_))
+        ));
     }
 }
 
 #[test]
 fn a_view_holds_no_secret() {
     let shown = format!("{:?}", view(&largest().encode()).unwrap());
-    assert!(!shown.contains("115, 115") && !shown.to_lowercase().contains("secret"), "{shown}");
+    assert!(
+        !shown.contains("115, 115") && !shown.to_lowercase().contains("secret"),
+        "{shown}"
+    );
     let shown = format!("{:?}", largest());
     assert!(shown.contains("[redacted]") && !shown.contains("115, 115"));
 }
@@ -69,7 +77,11 @@ pub fn largest() -> Account {
         enrolment.credential = account.credentials[0].clone();
     }
     assert_eq!(
-        (account.challenges.len(), account.enrolments.len(), account.requests.len()),
+        (
+            account.challenges.len(),
+            account.enrolments.len(),
+            account.requests.len()
+        ),
         (MAX_CHALLENGES, MAX_ENROLMENTS, MAX_REQUESTS)
     );
     account

@@ -8,9 +8,18 @@ use crate::world::{World, compile, is_allowed, reason, uri};
 
 /// Sequences that need what is not there, or assert what we do not do, with the reason.
 const LEFT_OUT: [(&str, &str); 6] = [
-    ("hotp-pam-pin-prefix", "a PIN before the code is a later method"),
-    ("ga-rate-limit-4-per-120s", "limits attempts and not failures: our throttle is another"),
-    ("ga-time-skew-3-consecutive", "its own note advises against it: we ask for two codes, explicitly"),
+    (
+        "hotp-pam-pin-prefix",
+        "a PIN before the code is a later method",
+    ),
+    (
+        "ga-rate-limit-4-per-120s",
+        "limits attempts and not failures: our throttle is another",
+    ),
+    (
+        "ga-time-skew-3-consecutive",
+        "its own note advises against it: we ask for two codes, explicitly",
+    ),
     ("ga-scratch-code-once", "recovery codes are a later method"),
     ("pi-hotp-autoresync", "two codes are asked for explicitly"),
     ("pi-auth-count-max", "static tokens are no method of ours"),
@@ -20,14 +29,20 @@ const LAX: &str = "[throttle]\ndelay-after = 100\nlock-after = 100\n";
 
 #[test]
 fn every_scenario_that_needs_no_later_method_holds() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vectors/oath/scenarios.json");
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../tests/vectors/oath/scenarios.json"
+    );
     let file: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let mut ran = 0;
     for scenario in file["scenarios"].as_array().unwrap() {
         let id = scenario["id"].as_str().unwrap();
         match id {
             "hotp-table-6" | "hotp-table-7" | "hotp-table-8" => hotp_table(id, scenario),
-            "hotp-pam-lookahead-monotonic" | "totp-usersfile-replay" | "ga-digits-strict" | "pi-totp-order" => {
+            "hotp-pam-lookahead-monotonic"
+            | "totp-usersfile-replay"
+            | "ga-digits-strict"
+            | "pi-totp-order" => {
                 one_token(id, scenario);
             }
             "ga-window-3" | "ga-step-60" => fresh_tokens(id, scenario),
@@ -35,7 +50,10 @@ fn every_scenario_that_needs_no_later_method_holds() {
             "pi-failcounter-lock" => failcounter(id, scenario),
             "pi-challenge-single-use" => single_use(id, scenario),
             other => {
-                assert!(LEFT_OUT.iter().any(|(left_out, _)| *left_out == other), "{other} is not known");
+                assert!(
+                    LEFT_OUT.iter().any(|(left_out, _)| *left_out == other),
+                    "{other} is not known"
+                );
                 continue;
             }
         }
@@ -49,16 +67,28 @@ fn user(scenario: &Value) -> World {
     let token = &scenario["token"];
     let mut world = World::new("");
     set_window(&mut world, token);
-    if let Some(now) = token["now"].as_u64().or(scenario["steps"][0]["at"].as_u64()) {
+    if let Some(now) = token["now"]
+        .as_u64()
+        .or(scenario["steps"][0]["at"].as_u64())
+    {
         world.now = now * 1000;
     }
     let key = token["key_hex"].as_str().unwrap();
-    let key: Vec<u8> = (0..key.len()).step_by(2).map(|at| u8::from_str_radix(&key[at..at + 2], 16).unwrap()).collect();
+    let key: Vec<u8> = (0..key.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&key[at..at + 2], 16).unwrap())
+        .collect();
     let kind = token["type"].as_str().unwrap();
     let digits = token["digits"].as_u64().unwrap_or(6);
     let rest = match kind {
-        "hotp" => format!("&digits={digits}&counter={}", token["counter"].as_u64().unwrap_or(0)),
-        _ => format!("&digits={digits}&period={}", token["step"].as_u64().unwrap_or(30)),
+        "hotp" => format!(
+            "&digits={digits}&counter={}",
+            token["counter"].as_u64().unwrap_or(0)
+        ),
+        _ => format!(
+            "&digits={digits}&period={}",
+            token["step"].as_u64().unwrap_or(30)
+        ),
     };
     world.import(&uri(kind, &key, &rest));
     world
@@ -81,10 +111,20 @@ fn set_window(world: &mut World, from: &Value) {
 
 fn hotp_table(id: &str, scenario: &Value) {
     for step in scenario["steps"].as_array().unwrap() {
-        let (counter, code) = (step["counter"].as_u64().unwrap(), step["otp"].as_str().unwrap());
+        let (counter, code) = (
+            step["counter"].as_u64().unwrap(),
+            step["otp"].as_str().unwrap(),
+        );
         let mut world = user(scenario);
-        world.policy = compile(&format!("[hotp]\nlook-ahead = {}\n", counter.saturating_sub(1)));
-        assert_eq!(is_allowed(&world.clone().sign_in(code)), counter == 0, "{id} {step}");
+        world.policy = compile(&format!(
+            "[hotp]\nlook-ahead = {}\n",
+            counter.saturating_sub(1)
+        ));
+        assert_eq!(
+            is_allowed(&world.clone().sign_in(code)),
+            counter == 0,
+            "{id} {step}"
+        );
         world.policy = compile("[hotp]\nlook-ahead = 20\n");
         assert!(is_allowed(&world.sign_in(code)), "{id} {step}");
         assert_eq!(counter_of(&world), counter + 1, "{id} {step}");
@@ -101,7 +141,12 @@ fn one_token(id: &str, scenario: &Value) {
             world.now = at * 1000;
         }
         let transition = world.sign_in(step["otp"].as_str().unwrap());
-        assert_eq!(is_allowed(&transition), step["expect"] == "accept", "{id} {step} {}", reason(&transition));
+        assert_eq!(
+            is_allowed(&transition),
+            step["expect"] == "accept",
+            "{id} {step} {}",
+            reason(&transition)
+        );
         match step["code"].as_str() {
             Some("replayed") => assert_eq!(reason(&transition), "code-already-used", "{id} {step}"),
             Some("invalid") => assert_eq!(reason(&transition), "incorrect-code", "{id} {step}"),
@@ -132,9 +177,15 @@ fn resync(id: &str, scenario: &Value) {
             _ => {
                 // Each of them begins at counter zero.
                 let mut world = user(scenario);
-                world.policy = compile(&format!("[hotp]\nlook-ahead = {}\nresync-window = {window}\n", scenario["token"]["count_window"]));
+                world.policy = compile(&format!(
+                    "[hotp]\nlook-ahead = {}\nresync-window = {window}\n",
+                    scenario["token"]["count_window"]
+                ));
                 let challenge = world.challenge();
-                let codes = (step["otp1"].as_str().unwrap().into(), step["otp2"].as_str().unwrap().into());
+                let codes = (
+                    step["otp1"].as_str().unwrap().into(),
+                    step["otp2"].as_str().unwrap().into(),
+                );
                 let allowed = is_allowed(&world.prove(&challenge, Proof::TwoCodes(codes)));
                 assert_eq!(allowed, step["expect"] == "ok", "{id} {step}");
             }
@@ -156,7 +207,10 @@ fn failcounter(id: &str, scenario: &Value) {
             Some("clear_timeout_elapsed") => world.wait(),
             _ => {
                 let transition = world.sign_in(step["otp"].as_str().unwrap());
-                let accept = matches!(step["expect"].as_str(), Some("accept" | "accept_after_timeout"));
+                let accept = matches!(
+                    step["expect"].as_str(),
+                    Some("accept" | "accept_after_timeout")
+                );
                 assert_eq!(is_allowed(&transition), accept, "{id} {step}");
                 if step["code"] == "Failcounter exceeded" {
                     assert_eq!(reason(&transition), "locked", "{id} {step}");
@@ -174,7 +228,9 @@ fn single_use(id: &str, scenario: &Value) {
         if step["op"] == "expire" {
             world.now += 600_000;
         } else if step["expect"] == "challenge" {
-            let Outcome::Challenge(opened) = world.begin().outcome else { panic!("{id} {step}") };
+            let Outcome::Challenge(opened) = world.begin().outcome else {
+                panic!("{id} {step}")
+            };
             challenge = opened.id;
         } else {
             let allowed = is_allowed(&world.answer(&challenge, step["pass"].as_str().unwrap()));

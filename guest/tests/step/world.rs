@@ -2,8 +2,9 @@
 
 use cofactor_guest::account::Account;
 use cofactor_guest::contract::{
-    Action, Administration, AdministrationChange, Answer, Change, Claims, Context, EnrolmentRequest, Event, Fault, Key,
-    Management, ManagementChange, Observation, Origin, Outcome, Proof, SignIn, Surface, Transition,
+    Action, Administration, AdministrationChange, Answer, Change, Claims, Context,
+    EnrolmentRequest, Event, Fault, Key, Management, ManagementChange, Observation, Origin,
+    Outcome, Proof, SignIn, Surface, Transition,
 };
 use cofactor_guest::{policy, step};
 
@@ -62,7 +63,9 @@ impl World {
     }
 
     pub fn import(&mut self, uri: &str) {
-        let outcome = self.administer(AdministrationChange::ImportOtpauth(uri.into())).outcome;
+        let outcome = self
+            .administer(AdministrationChange::ImportOtpauth(uri.into()))
+            .outcome;
         assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
     }
 
@@ -98,7 +101,10 @@ impl World {
             entropy,
             policy: self.policy.clone(),
             tenant: "default".into(),
-            keys: vec![Key { id: 1, secret: vec![9; 32] }],
+            keys: vec![Key {
+                id: 1,
+                secret: vec![9; 32],
+            }],
             observed: self.observed.clone(),
             write_version: 0,
             refuse_before: self.refuse_before,
@@ -138,7 +144,10 @@ impl World {
 
     /// A sign-in with its code at once.
     pub fn sign_in(&mut self, code: &str) -> Transition {
-        self.act(Action::Begin(SignIn { early_answer: Some(code.into()), ..sign_in() }))
+        self.act(Action::Begin(SignIn {
+            early_answer: Some(code.into()),
+            ..sign_in()
+        }))
     }
 
     pub fn answer(&mut self, challenge: &str, code: &str) -> Transition {
@@ -146,7 +155,10 @@ impl World {
     }
 
     pub fn prove(&mut self, challenge: &str, proof: Proof) -> Transition {
-        self.act(Action::Answer(Answer { challenge: challenge.into(), proof }))
+        self.act(Action::Answer(Answer {
+            challenge: challenge.into(),
+            proof,
+        }))
     }
 
     pub fn enrol_begin(&mut self, method: &str, session: Option<Claims>) -> Transition {
@@ -159,7 +171,10 @@ impl World {
     }
 
     pub fn enrol_finish(&mut self, challenge: &str, code: &str) -> Transition {
-        self.act(Action::EnrolFinish(Answer { challenge: challenge.into(), proof: Proof::Code(code.into()) }))
+        self.act(Action::EnrolFinish(Answer {
+            challenge: challenge.into(),
+            proof: Proof::Code(code.into()),
+        }))
     }
 
     pub fn manage(&mut self, change: ManagementChange, session: Option<Claims>) -> Transition {
@@ -167,7 +182,11 @@ impl World {
     }
 
     pub fn administer(&mut self, change: AdministrationChange) -> Transition {
-        self.act(Action::Administer(Administration { actor: "root".into(), why: "test".into(), change }))
+        self.act(Action::Administer(Administration {
+            actor: "root".into(),
+            why: "test".into(),
+            change,
+        }))
     }
 
     pub fn account(&self) -> Account {
@@ -183,14 +202,22 @@ impl World {
     /// A code that is none of the 2,001 around now.
     pub fn wrong_code(&self) -> String {
         let near: Vec<String> = (-1000..=1000).map(|steps| self.code(steps)).collect();
-        (0..).map(|n| format!("{n:06}")).find(|code| !near.contains(code)).unwrap()
+        (0..)
+            .map(|n| format!("{n:06}"))
+            .find(|code| !near.contains(code))
+            .unwrap()
     }
 
     /// Goes on to where the throttle looks at codes again.
     pub fn wait(&mut self) {
         let account = self.account();
-        let until = account.credentials.iter().map(|credential| &credential.failures);
-        let until = until.chain([&account.failures]).map(|failures| failures.next_attempt.max(failures.locked_until));
+        let until = account
+            .credentials
+            .iter()
+            .map(|credential| &credential.failures);
+        let until = until
+            .chain([&account.failures])
+            .map(|failures| failures.next_attempt.max(failures.locked_until));
         self.now = self.now.max(until.max().unwrap_or(0));
     }
 
@@ -229,7 +256,10 @@ pub fn compile(document: &str) -> Vec<u8> {
 
 pub fn uri(kind: &str, secret: &[u8], rest: &str) -> String {
     let secret = cofactor_guest::base32::encode(secret);
-    format!("otpauth://{kind}/Example:alice?secret={}&issuer=Example{rest}", *secret)
+    format!(
+        "otpauth://{kind}/Example:alice?secret={}&issuer=Example{rest}",
+        *secret
+    )
 }
 
 /// RFC 4226 by the library alone, as the user's token does it.
@@ -251,7 +281,12 @@ pub fn otp(secret: &[u8], counter: u64, digits: u8, algorithm: totp_rs::Algorith
 pub fn challenge_id(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Challenge(challenge) => challenge.id.clone(),
-        Outcome::Enrol(enrolment) => enrolment.provisioning.as_ref().expect("provisioning").challenge.clone(),
+        Outcome::Enrol(enrolment) => enrolment
+            .provisioning
+            .as_ref()
+            .expect("provisioning")
+            .challenge
+            .clone(),
         other => panic!("{other:?}"),
     }
 }
@@ -262,7 +297,10 @@ pub fn is_allowed(transition: &Transition) -> bool {
 
 /// The internal reason of the last audit fact: what the log gets, whatever the outside is told.
 pub fn reason(transition: &Transition) -> &str {
-    transition.audit.last().map_or("", |fact| fact.reason.as_str())
+    transition
+        .audit
+        .last()
+        .map_or("", |fact| fact.reason.as_str())
 }
 
 /// The public reason, wherever the outcome carries it.
