@@ -1,0 +1,361 @@
+//! `[[gateway]]`: who may ask, for which sites, and whose users they are.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use cofactor_runtime::store::Name;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::address::Prefixes;
+use super::site::{Address, Site};
+use crate::config::Secret;
+use crate::names::{CanonicalName, Names};
+
+/// The reserved path of the portal on every guarded site, with both slashes.
+pub const RESERVED: &str = "/.cofactor/";
+
+/// One `[[gateway]]` table.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct GatewaySection {
+    /// What logs and the audit call it. 1 to 64 letters, digits, `-`, `_` and `.`; unique.
+    pub name: String,
+    /// Which protocol it speaks.
+    #[serde(default)]
+    pub kind: Kind,
+    /// Where its connections come from: address prefixes. Everybody (`0.0.0.0/0`) is refused.
+    pub peers: Vec<String>,
+    /// Proxies in front of the gateway that are believed in `X-Forwarded-For`, besides `peers`. Absent: none.
+    #[serde(default)]
+    pub proxies: Vec<String>,
+    /// The shared secret that it sends in `X-Cofactor-Secret`: at least 16 octets. Give this or `secret-file`.
+    #[serde(default)]
+    pub secret: Option<Secret>,
+    /// A file whose first line is the shared secret, relative to the configuration file; only its owner may read it.
+    #[serde(default)]
+    pub secret_file: Option<PathBuf>,
+    /// The sites that it guards, such as `app.example.com` or `app.example.com:8443`. They are HTTPS; a site of plain
+    /// HTTP is written `http://intranet`, and on the machine itself both are meant.
+    pub hosts: Vec<String>,
+    /// The application that policies are written for. 1 to 128 octets.
+    pub application: String,
+    /// Whose users they are. Absent: `default`.
+    #[serde(default = "default_text")]
+    pub tenant: String,
+    /// Which first factor vouches for them: two of them may know different people by one name. Absent: `default`.
+    #[serde(default = "default_text")]
+    pub issuer: String,
+    /// Where the pages are: `/.cofactor/`, a path on each guarded site, or the address of a site of its own, such as
+    /// `https://mfa.example.com`. Absent: the path.
+    #[serde(default = "default_portal")]
+    pub portal: String,
+    /// What to do with paths that can be read in two ways, such as `/a//b`, `/a;x` or `/a%2fb`. Absent: `refuse`.
+    #[serde(default)]
+    pub ambiguous_paths: AmbiguousPaths,
+}
+
+/// Which protocol a gateway speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// nginx, by `auth_request`.
+    #[default]
+    Nginx,
+}
+
+/// What to do with paths that can be read in two ways.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AmbiguousPaths {
+    /// Answer 400, so that no application is asked in another way than it was judged.
+    #[default]
+    Refuse,
+    /// Judge them like any other: for applications that need such paths, as GitLab's needs `%2F`. What protects parts
+    /// of a site by path is then the application's own reading.
+    Accept,
+}
+
+fn default_text() -> String {
+    "default".to_owned()
+}
+
+fn default_portal() -> String {
+    RESERVED.to_owned()
+}
+
+/// Where the pages are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Portal {
+    /// Under the reserved path of the guarded site itself.
+    Reserved,
+    /// On a site of its own.
+    Own(Site),
+}
+
+/// A gateway as the configuration has it, checked.
+#[derive(Debug)]
+pub struct Gateway {
+    /// What logs and the audit call it.
+    pub name: String,
+    /// Which protocol it speaks.
+    pub kind: Kind,
+    /// The sites that it guards; at least one.
+    pub sites: Vec<Site>,
+    /// The application that policies are written for.
+    pub application: String,
+    /// Whose users they are.
+    pub tenant: String,
+    /// Which first factor vouches for them.
+    pub issuer: String,
+    /// Where the pages are.
+    pub portal: Portal,
+    /// What to do with paths that can be read in two ways.
+    pub ambiguous_paths: AmbiguousPaths,
+    /// Where its connections come from.
+    pub peers: Prefixes,
+    /// Who is believed in `X-Forwarded-For`.
+    pub trusted: Prefixes,
+    secret: [u8; 32],
+}
+
+impl Gateway {
+    /// Checks one table. `folder` is what relative paths start at.
+    ///
+    /// # Errors
+    /// The key that is wrong, what was found, and what is expected.
+    pub fn new(section: &GatewaySection, folder: &Path) -> Result<Self, String> {
+        let name = section.name.clone();
+        let problem = |key: &str, what: String| format!("gateway `{name}`: {key}: {what}");
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if !(1..=64).contains(&name.len()) || !name.chars().all(plain) {
+            return Err(problem(
+                "name",
+                "expected 1 to 64 letters, digits, `-`, `_` or `.`".into(),
+            ));
+        }
+        for (key, text, longest) in [
+            ("application", &section.application, 128),
+            ("tenant", &section.tenant, 64),
+            ("issuer", &section.issuer, 64),
+        ] {
+            if !(1..=longest).contains(&text.len()) || text.chars().any(char::is_control) {
+                return Err(problem(
+                    key,
+                    format!("expected 1 to {longest} octets without control characters"),
+                ));
+            }
+        }
+        let peers = Prefixes::parse(&section.peers).map_err(|error| problem("peers", error))?;
+        if peers.is_empty() {
+            return Err(problem(
+                "peers",
+                "expected at least one address prefix, such as 127.0.0.1/32".into(),
+            ));
+        }
+        let proxies =
+            Prefixes::parse(&section.proxies).map_err(|error| problem("proxies", error))?;
+        let sites = section
+            .hosts
+            .iter()
+            .map(|entry| Site::configured(entry))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| problem("hosts", error))?
+            .concat();
+        if sites.is_empty() {
+            return Err(problem("hosts", "expected at least one host".into()));
+        }
+        Ok(Self {
+            kind: section.kind,
+            application: section.application.clone(),
+            tenant: section.tenant.clone(),
+            issuer: section.issuer.clone(),
+            portal: portal(&section.portal).map_err(|error| problem("portal", error))?,
+            ambiguous_paths: section.ambiguous_paths,
+            trusted: peers.and(&proxies),
+            peers,
+            secret: secret(section, folder).map_err(|error| problem("secret", error))?,
+            sites,
+            name,
+        })
+    }
+
+    /// Whether this is the gateway's secret, in constant time.
+    #[must_use]
+    pub fn holds(&self, digest: &[u8; 32]) -> bool {
+        self.secret.ct_eq(digest).into()
+    }
+
+    /// The digest under which a secret is compared: equal in length whatever was sent.
+    #[must_use]
+    pub fn digest(secret: &[u8]) -> [u8; 32] {
+        Sha256::digest(secret).into()
+    }
+
+    /// The name under which the store knows a user of this gateway.
+    #[must_use]
+    pub fn account(&self, user: &CanonicalName) -> Name {
+        Name {
+            tenant: self.tenant.clone(),
+            issuer: self.issuer.clone(),
+            user: user.as_str().to_owned(),
+        }
+    }
+
+    /// Whether it guards this site.
+    #[must_use]
+    pub fn guards(&self, site: &Site) -> bool {
+        self.sites.contains(site)
+    }
+}
+
+/// All gateways, and what they have in common.
+#[derive(Debug)]
+pub struct Gateways {
+    /// In the order of the configuration; at most 64.
+    pub all: Vec<Arc<Gateway>>,
+    /// Makes user names canonical.
+    pub names: Names,
+}
+
+impl Gateways {
+    /// Checks all tables.
+    ///
+    /// # Errors
+    /// The first table that is wrong, and two that cannot be told apart.
+    pub fn new(sections: &[GatewaySection], names: Names, folder: &Path) -> Result<Self, String> {
+        let mut all: Vec<Arc<Gateway>> = Vec::new();
+        if sections.len() > 64 {
+            return Err("more than 64 gateways".into());
+        }
+        for section in sections {
+            let gateway = Gateway::new(section, folder)?;
+            if all.iter().any(|other| other.name == gateway.name) {
+                return Err(format!("gateway `{}` is given twice", gateway.name));
+            }
+            if let Some(other) = all.iter().find(|other| other.secret == gateway.secret) {
+                return Err(format!(
+                    "gateways `{}` and `{}` have one secret: it is what tells them apart",
+                    other.name, gateway.name
+                ));
+            }
+            all.push(gateway.into());
+        }
+        Ok(Self { all, names })
+    }
+}
+
+fn portal(text: &str) -> Result<Portal, String> {
+    if text == RESERVED {
+        return Ok(Portal::Reserved);
+    }
+    match Address::parse(text) {
+        Some(address)
+            if address.target == "/"
+                && (address.site.is_secure() || address.site.is_loopback()) =>
+        {
+            Ok(Portal::Own(address.site))
+        }
+        _ => Err(format!(
+            "`{text}`: expected `{RESERVED}` or the address of a site, such as https://mfa.example.com"
+        )),
+    }
+}
+
+fn secret(section: &GatewaySection, folder: &Path) -> Result<[u8; 32], String> {
+    let secret = Secret::from_either(
+        folder,
+        section.secret.as_ref(),
+        section.secret_file.as_deref(),
+    )?;
+    if !secret.as_bytes().iter().all(u8::is_ascii_graphic) {
+        return Err("expected visible ASCII characters only, as it travels in a header".into());
+    }
+    Ok(secret.sha256())
+}
+
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+        name = "nginx-1"
+        peers = ["127.0.0.1/32"]
+        secret = "0123456789abcdef"
+        hosts = ["app.example.com", "127.0.0.1:8080"]
+        application = "wiki"
+    "#;
+
+    fn read(text: &str) -> Result<Gateway, String> {
+        let section: GatewaySection = toml::from_str(text).map_err(|error| error.to_string())?;
+        Gateway::new(&section, Path::new("."))
+    }
+
+    #[test]
+    fn a_table_with_nothing_but_what_it_needs() {
+        let gateway = read(GOOD).unwrap();
+        assert_eq!(gateway.sites.len(), 3);
+        assert_eq!(
+            (gateway.tenant.as_str(), gateway.issuer.as_str()),
+            ("default", "default")
+        );
+        assert_eq!(gateway.portal, Portal::Reserved);
+        assert!(gateway.holds(&Gateway::digest(b"0123456789abcdef")));
+        assert!(!gateway.holds(&Gateway::digest(b"0123456789abcdeg")));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        for (from, to, expected) in [
+            ("nginx-1", "", "name"),
+            ("nginx-1", "a b", "name"),
+            ("\"127.0.0.1/32\"", "", "peers"),
+            ("127.0.0.1/32", "0.0.0.0/0", "everybody"),
+            ("0123456789abcdef", "short", "shorter than 16"),
+            ("0123456789abcdef", "with blanks in it", "visible"),
+            ("\"app.example.com\", \"127.0.0.1:8080\"", "", "hosts"),
+            ("app.example.com", "*.example.com", "is not a host"),
+            ("wiki", "", "application"),
+            (
+                "name =",
+                "portal = \"http://mfa.example.com\"\nname =",
+                "portal",
+            ),
+            (
+                "name =",
+                "portal = \"https://mfa.example.com/x\"\nname =",
+                "portal",
+            ),
+            ("name =", "secret-file = \"x\"\nname =", "both given"),
+            ("name =", "surprise = 1\nname =", "surprise"),
+        ] {
+            let error = read(&GOOD.replace(from, to)).unwrap_err();
+            assert!(error.contains(expected), "{from} -> {to}: {error}");
+        }
+    }
+
+    #[test]
+    fn gateways_are_told_apart_by_their_secrets() {
+        let one: GatewaySection = toml::from_str(GOOD).unwrap();
+        let mut two = one.clone();
+        let both = |two: &GatewaySection| {
+            Gateways::new(
+                &[one.clone(), two.clone()],
+                Names::default(),
+                Path::new("."),
+            )
+        };
+        assert!(both(&two).unwrap_err().contains("given twice"));
+        two.name = "nginx-2".into();
+        assert!(both(&two).unwrap_err().contains("one secret"));
+        two.secret = Some(Secret::new("fedcba9876543210".into()));
+        assert_eq!(both(&two).unwrap().all.len(), 2);
+    }
+}

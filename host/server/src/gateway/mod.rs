@@ -1,0 +1,226 @@
+//! Front ends that speak a sign-in pipeline's protocol: they turn its requests into events and questions for the
+//! service, and outcomes and verdicts back into its answers. They decide nothing about a sign-in.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`config`] | `[[gateway]]`: who may ask, for which sites |
+//! | [`caller`] | which gateway asks, and what it says of the client |
+//! | [`address`] | the client's address, by trusted proxies only |
+//! | [`site`] | sites, addresses on them, and where a browser may be sent back to |
+//! | [`cookie`] | our cookies |
+//! | [`session`] | the session in its cookie, and passes that still hold |
+//! | [`nginx`] | the answer to nginx's `auth_request` |
+
+pub mod address;
+pub mod caller;
+pub mod config;
+pub mod cookie;
+pub mod nginx;
+pub mod session;
+pub mod site;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{HeaderMap, HeaderValue};
+use cofactor_runtime::contract::{Claims, Denial, Request, StepUp, Verdict};
+use cofactor_runtime::service::{Service, StepError};
+use cofactor_runtime::store::Store;
+
+use crate::names::CanonicalName;
+use crate::portal;
+use config::{Gateway, Gateways};
+use cookie::Cookie;
+use session::{Pass, Question, Session, Sessions, instant_text};
+use site::{Address, Site};
+
+/// What gateways and portal share: the service, the gateways' configuration, the sessions.
+pub struct Front<S> {
+    /// The one door.
+    pub service: Arc<Service<S>>,
+    /// Who may ask.
+    pub gateways: Gateways,
+    /// Cookies, and the passes that were given for them.
+    pub sessions: Sessions,
+    /// What the portal needs besides.
+    pub(crate) desk: portal::Desk,
+}
+
+impl<S: Store> Front<S> {
+    /// A front before this service.
+    ///
+    /// # Errors
+    /// Where the clock cannot be trusted, or there is no randomness.
+    pub fn new(
+        service: Arc<Service<S>>,
+        gateways: Gateways,
+        portal: &portal::PortalSection,
+    ) -> Result<Self, StepError> {
+        let lifetime = service.host_policy().session_lifetime;
+        let sessions = Sessions::new(service.sealed_box("session"), lifetime);
+        let desk = portal::Desk::new(&service, portal)?;
+        Ok(Self {
+            service,
+            gateways,
+            sessions,
+            desk,
+        })
+    }
+
+    /// Judges whether the request's session is enough for what was asked for.
+    ///
+    /// # Errors
+    /// Those of the service: every one of them denies.
+    pub fn judge(&self, visit: &Visit<'_>, headers: &HeaderMap) -> Result<Judgement, StepError> {
+        let gateway = visit.gateway;
+        let name = gateway.account(visit.user);
+        let mut weaker = Judgement::None;
+        let mut generation = None;
+        for value in Cookie::Session.values(headers, &visit.target.site) {
+            // Asked once a request, and only if there is a session to ask about.
+            let generation = match generation {
+                Some(known) => known,
+                None => *generation.insert(self.service.generation(&name)?),
+            };
+            let Some(generation) = generation else {
+                return Ok(Judgement::None);
+            };
+            let question = Question::new(gateway, visit.user, visit.address, value);
+            if let Some(pass) = self
+                .sessions
+                .pass(&question, generation, self.service.now()?)
+            {
+                return Ok(Judgement::Pass {
+                    pass,
+                    renewed: None,
+                });
+            }
+            let Some(session) = self.sessions.open(gateway, visit.user, value) else {
+                continue;
+            };
+            let request = Request {
+                application: gateway.application.clone(),
+                host: visit.target.site.authority().to_owned(),
+                path: visit.target.path().to_owned(),
+                method: visit.method.to_owned(),
+                address: visit.address.map(str::to_owned),
+                generation,
+            };
+            weaker = match self.service.authorize(&name, &session.claims, request)? {
+                Verdict::Pass(passage) => {
+                    let renewed = passage.renewed.map(|claims| Session {
+                        claims,
+                        ..session.clone()
+                    });
+                    let claims = renewed
+                        .as_ref()
+                        .map_or(&session.claims, |session| &session.claims);
+                    let Some(pass) = pass(visit.user, claims, passage.until, generation, &session)
+                    else {
+                        continue;
+                    };
+                    let pass = Arc::new(pass);
+                    self.sessions.keep(question, Arc::clone(&pass));
+                    return Ok(Judgement::Pass {
+                        pass,
+                        renewed: renewed.map(Box::new),
+                    });
+                }
+                Verdict::StepUp(step_up) => Judgement::StepUp(step_up),
+                Verdict::Deny(denial) => Judgement::Deny(denial),
+                Verdict::Other(_) => Judgement::None,
+            };
+        }
+        Ok(weaker)
+    }
+
+    /// The session that a request came with, judged or not.
+    #[must_use]
+    pub fn session(
+        &self,
+        gateway: &Gateway,
+        user: &CanonicalName,
+        site: &Site,
+        headers: &HeaderMap,
+    ) -> Option<Session> {
+        Cookie::Session
+            .values(headers, site)
+            .find_map(|value| self.sessions.open(gateway, user, value))
+    }
+
+    /// The header that gives a session to the browser, for as long as the session may live.
+    #[must_use]
+    pub fn session_cookie(
+        &self,
+        gateway: &Gateway,
+        user: &CanonicalName,
+        site: &Site,
+        session: &Session,
+    ) -> Option<HeaderValue> {
+        let value = self.sessions.seal(gateway, user, session)?;
+        let now = self.service.now().ok()?;
+        let end = session
+            .claims
+            .started
+            .saturating_add(self.service.host_policy().session_lifetime);
+        Cookie::Session.set(site, &value, Some(end.saturating_sub(now) / 1000))
+    }
+}
+
+/// One request of one user at one gateway.
+pub struct Visit<'a> {
+    /// Which gateway.
+    pub gateway: &'a Gateway,
+    /// Whom the first factor accepted.
+    pub user: &'a CanonicalName,
+    /// What was asked for.
+    pub target: &'a Address,
+    /// With which method.
+    pub method: &'a str,
+    /// Where the client is; absent is never trusted.
+    pub address: Option<&'a str>,
+}
+
+/// What a request's session is enough for.
+pub enum Judgement {
+    /// Enough.
+    Pass {
+        /// What to tell the application.
+        pass: Arc<Pass>,
+        /// What to put in the place of the cookie.
+        renewed: Option<Box<Session>>,
+    },
+    /// Not enough.
+    StepUp(StepUp),
+    /// Never enough.
+    Deny(Denial),
+    /// There is no session of this user.
+    None,
+}
+
+/// The endpoints for gateways, and the pages. Whoever serves it gives each request a `ConnectInfo<SocketAddr>` with the
+/// connection's address: without one, nobody is a gateway.
+pub fn router<S: Store>(front: Arc<Front<S>>) -> Router {
+    Router::new()
+        .merge(nginx::router())
+        .merge(portal::router())
+        .with_state(front)
+}
+
+fn pass(
+    user: &CanonicalName,
+    claims: &Claims,
+    until: u64,
+    generation: u64,
+    session: &Session,
+) -> Option<Pass> {
+    Some(Pass {
+        until,
+        generation,
+        session: session.id.clone(),
+        user: HeaderValue::from_bytes(user.as_str().as_bytes()).ok()?,
+        method: HeaderValue::try_from(&claims.method).ok()?,
+        level: HeaderValue::from(u16::from(claims.level)),
+        verified: HeaderValue::try_from(instant_text(claims.verified)).ok()?,
+    })
+}

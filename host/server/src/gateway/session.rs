@@ -1,0 +1,384 @@
+//! The session cookie: the component's claims, sealed, and the passes that were given for it.
+//!
+//! A cookie opens only for the gateway, tenant, issuer and user that it was made for: these are what the seal is bound
+//! to, so that one user's session under another's first factor is no session at all. The claims are judged by the
+//! component, and every request asks the store for the account's session generation, so that a revoked session ends
+//! with the next request. A pass is kept for as long as the component allowed.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use axum::http::HeaderValue;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use cofactor_runtime::contract::Claims;
+use cofactor_runtime::seal::SealedBox;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::config::Gateway;
+use crate::names::CanonicalName;
+
+/// What a cookie holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// Names the session, so that it can be ended alone. Random.
+    #[serde(with = "cofactor_runtime::contract::bytes")]
+    pub id: Vec<u8>,
+    /// The account that it was made for.
+    #[serde(with = "cofactor_runtime::contract::bytes")]
+    pub account: Vec<u8>,
+    /// What was proved.
+    pub claims: Claims,
+}
+
+/// Seals and opens cookies, and keeps what it may of the answers about them.
+pub struct Sessions {
+    seal: SealedBox,
+    passes: Passes,
+    ended: Ended,
+}
+
+impl Sessions {
+    /// With a seal of their own. A cookie lives at most `lifetime` milliseconds.
+    #[must_use]
+    pub fn new(seal: SealedBox, lifetime: u64) -> Self {
+        Self {
+            seal,
+            passes: Passes::default(),
+            ended: Ended::new(lifetime),
+        }
+    }
+
+    /// The cookie's value.
+    #[must_use]
+    pub fn seal(
+        &self,
+        gateway: &Gateway,
+        user: &CanonicalName,
+        session: &Session,
+    ) -> Option<String> {
+        let plain = serde_json::to_vec(session).ok()?;
+        let sealed = self.seal.seal(&binding(gateway, user), &plain).ok()?;
+        Some(URL_SAFE_NO_PAD.encode(sealed))
+    }
+
+    /// What a cookie's value holds: none if it was altered, made for another user or gateway, or ended.
+    #[must_use]
+    pub fn open(&self, gateway: &Gateway, user: &CanonicalName, value: &str) -> Option<Session> {
+        // The longest that is ever made has less than half of this.
+        if value.len() > 4096 {
+            return None;
+        }
+        let sealed = URL_SAFE_NO_PAD.decode(value).ok()?;
+        let plain = self.seal.open(&binding(gateway, user), &sealed)?;
+        let session: Session = serde_json::from_slice(&plain).ok()?;
+        (!self.ended.has(&session.id)).then_some(session)
+    }
+
+    /// Ends one session, here and now. Other processes refuse it only when it is renewed or its time is over: what ends
+    /// sessions everywhere is the account's generation.
+    pub fn end(&self, session: &Session, now: u64) {
+        self.ended.add(session.id.clone(), now);
+        self.passes.forget(&session.id);
+    }
+
+    /// A pass that still holds.
+    #[must_use]
+    pub fn pass(&self, question: &Question, generation: u64, now: u64) -> Option<Arc<Pass>> {
+        self.passes.get(question, generation, now)
+    }
+
+    /// Keeps a pass.
+    pub fn keep(&self, question: Question, pass: Arc<Pass>) {
+        self.passes.put(question, pass);
+    }
+}
+
+/// What is sealed with a session but not in it.
+fn binding(gateway: &Gateway, user: &CanonicalName) -> Vec<u8> {
+    [
+        &gateway.name,
+        &gateway.tenant,
+        &gateway.issuer,
+        user.as_str(),
+    ]
+    .join("\0")
+    .into_bytes()
+}
+
+/// What a pass was given for: one cookie value of one user at one gateway, from one address.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Question([u8; 32]);
+
+impl Question {
+    /// By digest, so that no cookie is kept.
+    #[must_use]
+    pub fn new(
+        gateway: &Gateway,
+        user: &CanonicalName,
+        address: Option<&str>,
+        cookie: &str,
+    ) -> Self {
+        let mut digest = Sha256::new();
+        for part in [&gateway.name, user.as_str(), address.unwrap_or(""), cookie] {
+            digest.update(part);
+            digest.update([0]);
+        }
+        Self(digest.finalize().into())
+    }
+}
+
+/// An answer that holds for a while, with the headers that tell it.
+#[derive(Debug)]
+pub struct Pass {
+    /// Until when, in milliseconds since the epoch.
+    pub until: u64,
+    /// The account's generation that it was given under.
+    pub generation: u64,
+    /// Which session.
+    pub session: Vec<u8>,
+    /// Who.
+    pub user: HeaderValue,
+    /// By which method.
+    pub method: HeaderValue,
+    /// The level that was reached.
+    pub level: HeaderValue,
+    /// When it was verified: RFC 3339, in UTC.
+    pub verified: HeaderValue,
+}
+
+const SHARDS: usize = 16;
+const MOST_IN_SHARD: usize = 4096;
+
+/// Passes by question, in shards so that threads seldom meet. At most 65,536; a full shard is emptied, which costs one
+/// judgement for each of its sessions and nothing else.
+#[derive(Default)]
+struct Passes {
+    shards: [Mutex<HashMap<Question, Arc<Pass>>>; SHARDS],
+}
+
+impl Passes {
+    fn get(&self, question: &Question, generation: u64, now: u64) -> Option<Arc<Pass>> {
+        let mut shard = self
+            .shard(question)?
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let pass = shard.get(question)?;
+        if now < pass.until && generation == pass.generation {
+            return Some(Arc::clone(pass));
+        }
+        shard.remove(question);
+        None
+    }
+
+    fn put(&self, question: Question, pass: Arc<Pass>) {
+        if let Some(shard) = self.shard(&question) {
+            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            if shard.len() >= MOST_IN_SHARD {
+                shard.clear();
+            }
+            shard.insert(question, pass);
+        }
+    }
+
+    fn forget(&self, session: &[u8]) {
+        for shard in &self.shards {
+            shard
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .retain(|_, pass| pass.session != session);
+        }
+    }
+
+    fn shard(&self, question: &Question) -> Option<&Mutex<HashMap<Question, Arc<Pass>>>> {
+        self.shards.get(usize::from(question.0.first()? % 16))
+    }
+}
+
+const MOST_ENDED: usize = 65_536;
+
+/// Sessions that were signed out before their time. Bounded: beyond it the ones that end soonest go first.
+struct Ended {
+    lifetime: u64,
+    until: RwLock<HashMap<Vec<u8>, u64>>,
+}
+
+impl Ended {
+    fn new(lifetime: u64) -> Self {
+        Self {
+            lifetime,
+            until: RwLock::default(),
+        }
+    }
+
+    fn add(&self, id: Vec<u8>, now: u64) {
+        let mut until = self.until.write().unwrap_or_else(PoisonError::into_inner);
+        if until.len() >= MOST_ENDED {
+            until.retain(|_, end| *end > now);
+        }
+        if until.len() >= MOST_ENDED {
+            let mut ends: Vec<u64> = until.values().copied().collect();
+            let (_, middle, _) = ends.select_nth_unstable(MOST_ENDED / 2);
+            let middle = *middle;
+            until.retain(|_, end| *end > middle);
+        }
+        until.insert(id, now.saturating_add(self.lifetime));
+    }
+
+    fn has(&self, id: &[u8]) -> bool {
+        self.until
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains_key(id)
+    }
+}
+
+/// An instant as RFC 3339 has it, in UTC and whole seconds, such as `2026-03-01T09:30:00Z`. Years to 9999.
+#[must_use]
+pub fn instant_text(ms: u64) -> String {
+    let seconds = ms / 1000;
+    let (days, of_day) = (seconds / 86_400, seconds % 86_400);
+    // Days since 0000-03-01, so that the leap day is a year's last (the civil calendar of ISO 8601).
+    let days = days + 719_468;
+    let era = days / 146_097;
+    let of_era = days % 146_097;
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+pub(crate) mod tests {
+    use std::path::Path;
+
+    use cofactor_runtime::seal::KeyRing;
+
+    use super::*;
+    use crate::names::Names;
+
+    pub(crate) fn gateway(name: &str) -> Gateway {
+        let text = format!(
+            "name = {name:?}\npeers = [\"127.0.0.1/32\"]\nsecret = \"0123456789abcdef\"\nhosts = [\"a.example\"]\napplication = \"wiki\""
+        );
+        Gateway::new(&toml::from_str(&text).unwrap(), Path::new(".")).unwrap()
+    }
+
+    pub(crate) fn user(name: &str) -> CanonicalName {
+        Names::default().canonical(name.as_bytes()).unwrap()
+    }
+
+    fn session() -> Session {
+        Session {
+            id: vec![7; 16],
+            account: vec![1; 16],
+            claims: Claims {
+                application: "wiki".into(),
+                generation: 3,
+                level: 2,
+                method: "totp".into(),
+                amr: vec!["otp".into(), "mfa".into()],
+                reason: "successfully-completed".into(),
+                started: 1,
+                verified: 2,
+                active: 3,
+            },
+        }
+    }
+
+    fn sessions() -> Sessions {
+        Sessions::new(KeyRing::generate(0).unwrap().sealed_box("session"), 1000)
+    }
+
+    #[test]
+    fn a_cookie_opens_for_its_user_at_its_gateway_only() {
+        let sessions = sessions();
+        let (one, two) = (gateway("one"), gateway("two"));
+        let value = sessions.seal(&one, &user("alice"), &session()).unwrap();
+        assert_eq!(sessions.open(&one, &user("ALICE"), &value), Some(session()));
+        assert_eq!(sessions.open(&one, &user("bob"), &value), None);
+        assert_eq!(sessions.open(&two, &user("alice"), &value), None);
+        let mut other = gateway("one");
+        other.issuer = "other".into();
+        assert_eq!(sessions.open(&other, &user("alice"), &value), None);
+        for at in 0..value.len() {
+            let mut bent = value.clone().into_bytes();
+            bent[at] = if bent[at] == b'A' { b'B' } else { b'A' };
+            let bent = String::from_utf8(bent).unwrap();
+            assert!(
+                bent == value || sessions.open(&one, &user("alice"), &bent).is_none(),
+                "octet {at}"
+            );
+        }
+        assert!(value.len() < 1024, "{} octets", value.len());
+    }
+
+    #[test]
+    fn a_session_that_was_ended_does_not_open() {
+        let sessions = sessions();
+        let gateway = gateway("one");
+        let value = sessions.seal(&gateway, &user("alice"), &session()).unwrap();
+        sessions.end(&session(), 5);
+        assert_eq!(sessions.open(&gateway, &user("alice"), &value), None);
+    }
+
+    #[test]
+    fn a_pass_holds_until_its_time_or_generation_is_over() {
+        let sessions = sessions();
+        let text = HeaderValue::from_static("x");
+        let pass = Arc::new(Pass {
+            until: 100,
+            generation: 3,
+            session: vec![7; 16],
+            user: text.clone(),
+            method: text.clone(),
+            level: text.clone(),
+            verified: text,
+        });
+        let ask =
+            |name: &str, address| Question::new(&gateway(name), &user("alice"), address, "cookie");
+        let question = ask("one", Some("192.0.2.1"));
+        let keep = || sessions.keep(question, Arc::clone(&pass));
+        keep();
+        assert!(sessions.pass(&question, 3, 99).is_some());
+        assert!(
+            sessions
+                .pass(&ask("two", Some("192.0.2.1")), 3, 99)
+                .is_none()
+        );
+        assert!(sessions.pass(&ask("one", None), 3, 99).is_none());
+        assert!(sessions.pass(&question, 4, 99).is_none());
+        keep();
+        assert!(sessions.pass(&question, 3, 100).is_none());
+        keep();
+        sessions.end(&session(), 5);
+        assert!(sessions.pass(&question, 3, 99).is_none());
+    }
+
+    #[test]
+    fn instants_as_text() {
+        for (ms, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_400_000, "2000-02-29T00:00:00Z"),
+            (1_772_357_399_999, "2026-03-01T09:29:59Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00Z"),
+        ] {
+            assert_eq!(instant_text(ms), text);
+        }
+    }
+}

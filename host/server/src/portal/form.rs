@@ -1,0 +1,320 @@
+//! Forms that only our own pages can send: a sealed token in each, bound to browser, user, gateway and purpose, and the
+//! browser's own word about where the form stood (FA-10).
+//!
+//! The token also names the event that the form will be, so that a form that is sent twice has the first outcome.
+
+use std::collections::HashMap;
+
+use axum::body::Bytes;
+use axum::http::header::{CONTENT_TYPE, ORIGIN};
+use axum::http::{HeaderMap, StatusCode};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use cofactor_runtime::seal::SealedBox;
+use cofactor_runtime::store::Store;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::page::Trouble;
+use super::visitor::{Visitor, random_id};
+use crate::gateway::Front;
+use crate::gateway::site::Site;
+
+/// How long a form may lie, in milliseconds. Challenges and enrolments end sooner, by the component's word.
+const LIFETIME: u64 = 60 * 60 * 1000;
+/// The name of the hidden field.
+pub(super) const FIELD: &str = "token";
+
+/// What a form is for. A token opens for no other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Answer,
+    EnrolBegin,
+    EnrolFinish,
+    Rename,
+    Remove,
+    SignOutEverywhere,
+    SignOut,
+}
+
+/// What the hidden field holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Token {
+    /// The event's id. Random.
+    #[serde(with = "cofactor_runtime::contract::bytes")]
+    pub(super) id: Vec<u8>,
+    /// When the page was made, in milliseconds since the epoch.
+    at: u64,
+    /// The browser, by digest.
+    #[serde(with = "cofactor_runtime::contract::bytes")]
+    browser: Vec<u8>,
+    /// The challenge, enrolment or credential that the form is about; empty for none.
+    pub(super) subject: String,
+    /// Where the browser goes afterwards: an address that was checked.
+    pub(super) back: String,
+}
+
+/// Seals tokens and opens them.
+pub(super) struct Forms {
+    seal: SealedBox,
+}
+
+impl Forms {
+    pub(super) fn new(seal: SealedBox) -> Self {
+        Self { seal }
+    }
+
+    fn seal(&self, visitor: &Visitor, purpose: Purpose, token: &Token) -> Option<String> {
+        let plain = serde_json::to_vec(token).ok()?;
+        let sealed = self.seal.seal(&binding(visitor, purpose), &plain).ok()?;
+        Some(URL_SAFE_NO_PAD.encode(sealed))
+    }
+
+    fn open(
+        &self,
+        visitor: &Visitor,
+        purpose: Purpose,
+        text: &str,
+        browser: &[u8],
+        now: u64,
+    ) -> Option<Token> {
+        if text.len() > 32 * 1024 {
+            return None;
+        }
+        let plain = self.seal.open(
+            &binding(visitor, purpose),
+            &URL_SAFE_NO_PAD.decode(text).ok()?,
+        )?;
+        let token: Token = serde_json::from_slice(&plain).ok()?;
+        (token.browser == browser && now < token.at.saturating_add(LIFETIME)).then_some(token)
+    }
+}
+
+fn binding(visitor: &Visitor, purpose: Purpose) -> Vec<u8> {
+    let gateway = &visitor.gateway;
+    format!(
+        "{purpose:?}\0{}\0{}\0{}\0{}\0{}",
+        gateway.name, gateway.tenant, gateway.issuer, visitor.user, visitor.site
+    )
+    .into_bytes()
+}
+
+/// The value of a form's hidden field.
+pub(super) fn token<S: Store>(
+    front: &Front<S>,
+    visitor: &Visitor,
+    purpose: Purpose,
+    subject: &str,
+    back: &str,
+) -> Result<String, Trouble> {
+    let token = Token {
+        id: random_id().ok_or_else(Trouble::service)?.to_vec(),
+        at: front.service.now().map_err(|_| Trouble::service())?,
+        browser: visitor.browser.digest(&front.desk.binding),
+        subject: subject.to_owned(),
+        back: back.to_owned(),
+    };
+    front
+        .desk
+        .forms
+        .seal(visitor, purpose, &token)
+        .ok_or_else(Trouble::service)
+}
+
+/// A form that came from our own page.
+pub(super) struct Form {
+    /// What its token says.
+    pub(super) token: Token,
+    fields: HashMap<String, Zeroizing<String>>,
+}
+
+impl Form {
+    /// Reads a form.
+    ///
+    /// # Errors
+    /// The page to show where it is not from our own page, or too old.
+    pub(super) fn read<S: Store>(
+        front: &Front<S>,
+        visitor: &Visitor,
+        purpose: Purpose,
+        headers: &HeaderMap,
+        body: &Bytes,
+    ) -> Result<Self, Trouble> {
+        if !is_from(&visitor.site, headers) {
+            return Err(Trouble::new(StatusCode::FORBIDDEN, "origin"));
+        }
+        if visitor.browser.is_new() {
+            return Err(Trouble::new(StatusCode::FORBIDDEN, "browser"));
+        }
+        let stale = || Trouble::new(StatusCode::FORBIDDEN, "form");
+        let urlencoded = headers
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.split(';').next())
+            .is_some_and(|media| {
+                media
+                    .trim()
+                    .eq_ignore_ascii_case("application/x-www-form-urlencoded")
+            });
+        if !urlencoded {
+            return Err(stale());
+        }
+        let mut fields = HashMap::new();
+        for (name, value) in url::form_urlencoded::parse(body).take(16) {
+            // A field that is there twice is nobody's.
+            if fields
+                .insert(name.into_owned(), Zeroizing::new(value.into_owned()))
+                .is_some()
+            {
+                return Err(stale());
+            }
+        }
+        let text = fields.get(FIELD).ok_or_else(stale)?;
+        let now = front.service.now().map_err(|_| Trouble::service())?;
+        let browser = visitor.browser.digest(&front.desk.binding);
+        let token = front
+            .desk
+            .forms
+            .open(visitor, purpose, text, &browser, now)
+            .ok_or_else(stale)?;
+        Ok(Self { token, fields })
+    }
+
+    /// What was typed into a field.
+    pub(super) fn field(&self, name: &str) -> &str {
+        self.fields.get(name).map_or("", |value| value.as_str())
+    }
+
+    /// A code that was typed: apps show codes in groups, so blanks and hyphens go. Everything else is for the component
+    /// to judge.
+    pub(super) fn code(&self, name: &str) -> String {
+        self.field(name)
+            .chars()
+            .filter(|c| !matches!(c, ' ' | '-'))
+            .take(64)
+            .collect()
+    }
+}
+
+/// Whether the browser says that the request came from a page of this site. One that says nothing is an old one, and is
+/// held to the token alone.
+fn is_from(site: &Site, headers: &HeaderMap) -> bool {
+    let fetch = headers.get("sec-fetch-site").map(|value| value.as_bytes());
+    if fetch.is_some_and(|value| value != b"same-origin") {
+        return false;
+    }
+    headers
+        .get(ORIGIN)
+        .is_none_or(|origin| origin.as_bytes() == site.to_string().as_bytes())
+}
+
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+mod tests {
+    use axum::http::HeaderValue;
+    use cofactor_runtime::seal::KeyRing;
+
+    use super::super::texts::Texts;
+    use super::super::visitor::Browser;
+    use super::*;
+    use crate::gateway::session::tests::{gateway, user};
+
+    fn visitor(name: &str, at: &str) -> Visitor {
+        let site = Site::configured("https://a.example").unwrap().remove(0);
+        Visitor {
+            gateway: gateway(at).into(),
+            user: user(name),
+            browser: Browser::of(&HeaderMap::new(), &site).unwrap(),
+            site,
+            address: None,
+            ticket: None,
+            texts: Texts::accepted(None).unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_token_opens_for_its_purpose_user_gateway_and_browser_only() {
+        let forms = Forms::new(KeyRing::generate(0).unwrap().sealed_box("form"));
+        let alice = visitor("alice", "one");
+        let token = Token {
+            id: vec![1; 16],
+            at: 0,
+            browser: vec![9],
+            subject: "s".into(),
+            back: "/".into(),
+        };
+        let text = forms.seal(&alice, Purpose::Answer, &token).unwrap();
+        let open = |visitor: &Visitor, purpose, browser: &[u8], now| {
+            forms.open(visitor, purpose, &text, browser, now)
+        };
+        assert_eq!(
+            open(&alice, Purpose::Answer, &[9], LIFETIME - 1),
+            Some(token)
+        );
+        assert_eq!(open(&alice, Purpose::Remove, &[9], 0), None);
+        assert_eq!(open(&visitor("bob", "one"), Purpose::Answer, &[9], 0), None);
+        assert_eq!(
+            open(&visitor("alice", "two"), Purpose::Answer, &[9], 0),
+            None
+        );
+        assert_eq!(open(&alice, Purpose::Answer, &[8], 0), None);
+        assert_eq!(open(&alice, Purpose::Answer, &[9], LIFETIME), None);
+    }
+
+    #[test]
+    fn forms_from_elsewhere_are_told_by_the_browser() {
+        let site = Site::configured("https://a.example").unwrap().remove(0);
+        for (origin, fetch, expected) in [
+            (None, None, true),
+            (Some("https://a.example"), None, true),
+            (Some("https://a.example"), Some("same-origin"), true),
+            (None, Some("same-origin"), true),
+            (Some("https://evil.example"), None, false),
+            (Some("http://a.example"), None, false),
+            (Some("https://a.example:444"), None, false),
+            (Some("null"), None, false),
+            (Some("https://a.example"), Some("same-site"), false),
+            (None, Some("cross-site"), false),
+            (None, Some("none"), false),
+        ] {
+            let mut headers = HeaderMap::new();
+            if let Some(origin) = origin {
+                headers.insert(ORIGIN, HeaderValue::from_static(origin));
+            }
+            if let Some(fetch) = fetch {
+                headers.insert("sec-fetch-site", HeaderValue::from_static(fetch));
+            }
+            assert_eq!(is_from(&site, &headers), expected, "{origin:?} {fetch:?}");
+        }
+    }
+
+    #[test]
+    fn browsers_are_recognised_by_their_cookie() {
+        let site = Site::configured("https://a.example").unwrap().remove(0);
+        let new = Browser::of(&HeaderMap::new(), &site).unwrap();
+        let cookie = new.cookie(&site).unwrap();
+        let pair = cookie
+            .to_str()
+            .unwrap()
+            .split(';')
+            .next()
+            .unwrap()
+            .to_owned();
+        let mut headers = HeaderMap::new();
+        headers.insert("cookie", HeaderValue::try_from(pair).unwrap());
+        let known = Browser::of(&headers, &site).unwrap();
+        assert!(new.is_new() && !known.is_new());
+        assert_eq!(known.digest(&[1; 32]), new.digest(&[1; 32]));
+        assert_ne!(known.digest(&[1; 32]), known.digest(&[2; 32]));
+        headers.insert(
+            "cookie",
+            HeaderValue::from_static("__Host-cofactor-browser=short"),
+        );
+        assert!(Browser::of(&headers, &site).unwrap().is_new());
+    }
+}
