@@ -3,6 +3,7 @@
 //! The library target exists so that whole-system tests and benchmarks can use its parts; the command is in `main.rs`.
 
 pub mod config;
+pub mod demo;
 pub mod gateway;
 pub mod names;
 pub mod portal;

@@ -141,6 +141,12 @@ pub(crate) fn router<S: Store>() -> Router<Arc<Front<S>>> {
         .layer(DefaultBodyLimit::max(64 * 1024))
 }
 
+/// Where the style sheet is: needs no identity.
+#[must_use]
+pub(crate) fn style_path() -> &'static str {
+    &page::STYLE_PATH
+}
+
 /// A path under the reserved one.
 fn path(rest: &str) -> String {
     format!("{RESERVED}{rest}")
