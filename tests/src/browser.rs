@@ -1,0 +1,224 @@
+//! A person at a real Chromium, by WebDriver: what is seen, typed and pressed. Scripts can be switched off.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, bail};
+use base64::Engine as _;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::program::{Running, free_port, peer, wait_for};
+
+/// How the page is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct View {
+    /// Window width in CSS pixels.
+    pub width: u32,
+    /// Window height in CSS pixels.
+    pub height: u32,
+    /// Whether the user prefers a dark page.
+    pub dark: bool,
+    /// Whether pages may run scripts.
+    pub scripts: bool,
+}
+
+impl View {
+    /// A telephone held upright, light, without scripts.
+    pub const PHONE: Self = Self { width: 390, height: 844, dark: false, scripts: false };
+    /// A desktop window, dark, without scripts.
+    pub const DESKTOP_DARK: Self = Self { width: 1280, height: 900, dark: true, scripts: false };
+}
+
+/// One browser with a profile of its own.
+pub struct Browser {
+    agent: ureq::Agent,
+    session: String,
+    _driver: Running,
+    _profile: TempDir,
+}
+
+impl Browser {
+    /// Opens a browser. None where Chromium may be missing.
+    ///
+    /// # Errors
+    /// Where it does not start.
+    pub fn open(view: View) -> anyhow::Result<Option<Self>> {
+        let (Some(chromium), Some(driver)) = (peer("chromium"), peer("chromedriver")) else { return Ok(None) };
+        let port = free_port()?;
+        let profile = tempfile::tempdir()?;
+        let driver = Running::start(
+            Command::new(driver).arg(format!("--port={port}")).stdout(Stdio::null()).stderr(Stdio::null()),
+        )?;
+        let config = ureq::Agent::config_builder().http_status_as_error(false).build();
+        let agent = ureq::Agent::new_with_config(config);
+        let base = format!("http://127.0.0.1:{port}");
+        wait_for("chromedriver", || agent.get(format!("{base}/status")).call().ok())?;
+        let mut arguments = vec![
+            "--headless=new".to_owned(),
+            "--no-sandbox".to_owned(),
+            "--disable-gpu".to_owned(),
+            "--disable-quic".to_owned(),
+            "--no-first-run".to_owned(),
+            "--disable-background-networking".to_owned(),
+            "--disable-component-update".to_owned(),
+            "--disable-sync".to_owned(),
+            "--disable-dev-shm-usage".to_owned(),
+            format!("--window-size={},{}", view.width, view.height),
+            format!("--user-data-dir={}", profile.path().display()),
+        ];
+        if view.dark {
+            arguments.push("--blink-settings=preferredColorScheme=0".to_owned());
+        }
+        let scripts = if view.scripts { 1 } else { 2 };
+        let wanted = json!({"capabilities": {"alwaysMatch": {
+            "acceptInsecureCerts": true,
+            "goog:chromeOptions": {
+                "binary": chromium,
+                "args": arguments,
+                "prefs": {"profile.managed_default_content_settings.javascript": scripts},
+            },
+        }}});
+        let opened = value(agent.post(format!("{base}/session")).send_json(wanted)?)?;
+        let id = opened.get("sessionId").and_then(Value::as_str).context("no session")?;
+        Ok(Some(Self { session: format!("{base}/session/{id}"), agent, _driver: driver, _profile: profile }))
+    }
+
+    /// Goes to an address.
+    ///
+    /// # Errors
+    /// Where the browser cannot.
+    pub fn go(&self, address: &str) -> anyhow::Result<()> {
+        self.post("url", json!({ "url": address })).map(drop)
+    }
+
+    /// The address shown.
+    ///
+    /// # Errors
+    /// Where the browser does not answer.
+    pub fn address(&self) -> anyhow::Result<String> {
+        text(self.get("url")?)
+    }
+
+    /// The page's title.
+    ///
+    /// # Errors
+    /// Where the browser does not answer.
+    pub fn title(&self) -> anyhow::Result<String> {
+        text(self.get("title")?)
+    }
+
+    /// All text that the page shows.
+    ///
+    /// # Errors
+    /// Where the browser does not answer.
+    pub fn text(&self) -> anyhow::Result<String> {
+        self.text_of("body")
+    }
+
+    /// The text of the first element that the CSS selector finds.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn text_of(&self, selector: &str) -> anyhow::Result<String> {
+        let element = self.element(selector)?;
+        text(self.get(&format!("element/{element}/text"))?)
+    }
+
+    /// An attribute of the first element that the CSS selector finds.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn attribute(&self, selector: &str, name: &str) -> anyhow::Result<Option<String>> {
+        let element = self.element(selector)?;
+        Ok(self.get(&format!("element/{element}/attribute/{name}"))?.as_str().map(str::to_owned))
+    }
+
+    /// Whether the CSS selector finds anything.
+    ///
+    /// # Errors
+    /// Where the browser does not answer.
+    pub fn has(&self, selector: &str) -> anyhow::Result<bool> {
+        let found = self.post("elements", json!({"using": "css selector", "value": selector}))?;
+        Ok(found.as_array().is_some_and(|elements| !elements.is_empty()))
+    }
+
+    /// Types into a field.
+    ///
+    /// # Errors
+    /// Where there is no such field.
+    pub fn type_into(&self, selector: &str, typed: &str) -> anyhow::Result<()> {
+        let element = self.element(selector)?;
+        self.post(&format!("element/{element}/value"), json!({ "text": typed })).map(drop)
+    }
+
+    /// Presses a key in whatever has the focus: what a person without a mouse does.
+    ///
+    /// # Errors
+    /// Where the browser does not answer.
+    pub fn press(&self, key: char) -> anyhow::Result<()> {
+        let strokes = json!([{"type": "keyDown", "value": key.to_string()}, {"type": "keyUp", "value": key.to_string()}]);
+        self.post("actions", json!({"actions": [{"type": "key", "id": "keys", "actions": strokes}]})).map(drop)
+    }
+
+    /// Clicks the first element that the CSS selector finds.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn click(&self, selector: &str) -> anyhow::Result<()> {
+        let element = self.element(selector)?;
+        self.post(&format!("element/{element}/click"), json!({})).map(drop)
+    }
+
+    /// The cookies of the page: name and attributes.
+    ///
+    /// # Errors
+    /// Where the browser does not answer.
+    pub fn cookies(&self) -> anyhow::Result<Vec<Value>> {
+        Ok(self.get("cookie")?.as_array().cloned().unwrap_or_default())
+    }
+
+    /// Keeps a picture of what is seen.
+    ///
+    /// # Errors
+    /// Where it cannot be kept.
+    pub fn screenshot(&self, file: &Path) -> anyhow::Result<()> {
+        let encoded = text(self.get("screenshot")?)?;
+        let png = base64::engine::general_purpose::STANDARD.decode(encoded)?;
+        Ok(std::fs::write(file, png)?)
+    }
+
+    fn element(&self, selector: &str) -> anyhow::Result<String> {
+        let found = self.post("element", json!({"using": "css selector", "value": selector}));
+        let found = found.with_context(|| format!("looking for `{selector}` on {}", self.address().unwrap_or_default()))?;
+        let id = found.as_object().and_then(|fields| fields.values().next()).and_then(Value::as_str);
+        Ok(id.context("no element")?.to_owned())
+    }
+
+    fn get(&self, path: &str) -> anyhow::Result<Value> {
+        value(self.agent.get(format!("{}/{path}", self.session)).call()?)
+    }
+
+    fn post(&self, path: &str, body: Value) -> anyhow::Result<Value> {
+        value(self.agent.post(format!("{}/{path}", self.session)).send_json(body)?)
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let _ = self.agent.delete(&self.session).call();
+    }
+}
+
+fn value(mut answer: ureq::http::Response<ureq::Body>) -> anyhow::Result<Value> {
+    let body: Value = answer.body_mut().read_json()?;
+    let value = body.get("value").cloned().unwrap_or_default();
+    match value.get("error").and_then(Value::as_str) {
+        Some(error) => bail!("{error}: {}", value.get("message").and_then(Value::as_str).unwrap_or_default()),
+        None => Ok(value),
+    }
+}
+
+fn text(value: Value) -> anyhow::Result<String> {
+    Ok(value.as_str().context("not a text")?.to_owned())
+}

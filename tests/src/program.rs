@@ -1,0 +1,139 @@
+//! Real programs: where they are, how they are started, and that they are gone afterwards.
+
+use std::env;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+
+/// A peer program, or none where `COFACTOR_SKIP` (names separated by commas) says that it may be missing: the test then
+/// says in one line what it left out, and the run's report lists it.
+///
+/// # Panics
+/// Where the program is missing and nobody said that it may be.
+#[allow(clippy::panic)]
+pub fn peer(name: &str) -> Option<PathBuf> {
+    if env::var("COFACTOR_SKIP").is_ok_and(|skip| skip.split(',').any(|skipped| skipped.trim() == name)) {
+        eprintln!("SKIPPED: {name} is in COFACTOR_SKIP");
+        return None;
+    }
+    match find(name) {
+        Some(path) => Some(path),
+        None => panic!("{name} is missing: `tests/peers install` installs it, COFACTOR_SKIP={name} does without"),
+    }
+}
+
+fn find(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
+    folders.map(|folder| folder.join(name)).find(|program| program.is_file())
+}
+
+/// A program of this workspace, such as `cofactor`, beside the test that runs.
+///
+/// # Errors
+/// Where it was not built.
+pub fn own(name: &str) -> anyhow::Result<PathBuf> {
+    let here = env::current_exe()?;
+    let release = here.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "release"));
+    let program = release.context("not in a release folder")?.join(name);
+    if !program.is_file() {
+        bail!("{} is missing: cargo build --release --workspace", program.display());
+    }
+    Ok(program)
+}
+
+/// A folder of the project.
+#[must_use]
+pub fn project(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
+}
+
+/// A folder that keeps what a person may want to look at afterwards: screenshots and logs.
+///
+/// # Errors
+/// Where it cannot be made.
+pub fn artefacts() -> anyhow::Result<PathBuf> {
+    let folder = project("tests/artefacts");
+    std::fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+/// A TCP port that nobody listens on now.
+///
+/// # Errors
+/// Where there is none.
+pub fn free_port() -> anyhow::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
+
+/// Asks until there is an answer. Gives up after a minute, which no sound machine needs: it ends a run that hangs.
+///
+/// # Errors
+/// After that minute.
+pub fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> anyhow::Result<T> {
+    let begun = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return Ok(answer);
+        }
+        if begun.elapsed() > Duration::from_secs(60) {
+            bail!("waited a minute for {what}");
+        }
+        sleep(Duration::from_millis(5));
+    }
+}
+
+/// A started program that ends with the test.
+pub struct Running(Child);
+
+impl Running {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// Where it cannot be started.
+    pub fn start(command: &mut Command) -> anyhow::Result<Self> {
+        let child = command.spawn().with_context(|| format!("starting {:?}", command.get_program()))?;
+        Ok(Self(child))
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Whether it has ended by itself.
+    pub fn ended(&mut self) -> bool {
+        matches!(self.0.try_wait(), Ok(Some(_)))
+    }
+
+    /// kill -9, and wait until it is gone.
+    pub fn kill(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+
+    /// Asks it to stop (SIGTERM) and waits until it has.
+    ///
+    /// # Errors
+    /// Where it does not stop within a minute, or not with success.
+    pub fn stop(&mut self) -> anyhow::Result<()> {
+        Command::new("kill").arg(self.0.id().to_string()).status()?;
+        let child = &mut self.0;
+        let status = wait_for("a program to stop", || child.try_wait().ok().flatten())?;
+        if !status.success() {
+            bail!("it stopped with {status}");
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
