@@ -160,6 +160,7 @@ fn flags(root: &Path, rustc: &Path) -> Vec<String> {
         format!("-Clink-arg=--initial-memory={MEMORY}"),
         format!("-Clink-arg=--max-memory={MEMORY}"),
         "-Clink-arg=--strip-all".to_owned(),
+        "-Ctarget-feature=+simd128".to_owned(),
         format!("--remap-path-prefix={}=/cofactor", root.display()),
     ];
     let home = env::var_os("CARGO_HOME")

@@ -24,6 +24,7 @@ use crate::input;
 use crate::methods::Clock;
 use crate::policy::{Policy, Provision, compiled};
 use crate::reason::Reason;
+use repeat::Digests;
 use ruling::{Commit, Notes, Ruling};
 
 /// The actions that [`step`] implements, by their names in the contract.
@@ -78,6 +79,7 @@ pub fn step(ctx: &Context, account: Option<&[u8]>, event: &Event) -> Result<Tran
         at,
     };
 
+    let mut digests = Digests::new(&step, event);
     let mut notes = Notes::default();
     let behind = at - ctx.now;
     let ruling = if behind > CLOCK_TOLERANCE {
@@ -88,7 +90,7 @@ pub fn step(ctx: &Context, account: Option<&[u8]>, event: &Event) -> Result<Tran
             vec![ruling::number("behind", behind)],
         );
         Ruling::keep(Resolution::Denied(Reason::ClockFault))
-    } else if let Some((resolution, first)) = repeat::find(&step, &account, event) {
+    } else if let Some((resolution, first)) = digests.find(&account, at) {
         notes.audit(
             Kind::RequestRepeated,
             Reason::SuccessfullyCompleted,
@@ -118,7 +120,7 @@ pub fn step(ctx: &Context, account: Option<&[u8]>, event: &Event) -> Result<Tran
             }
         }
     };
-    transition(&step, &mut account, event, ruling, notes)
+    transition(&step, &mut account, &mut digests, ruling, notes)
 }
 
 /// What one step works with.
@@ -159,12 +161,18 @@ fn load(
     event: &Event,
     policy: &Policy<'_>,
 ) -> Result<Account, Fault> {
-    let stands_in = !event.origin.known && !matches!(event.action, Action::Administer(_));
-    if stands_in && policy.accounts.provision == Provision::KnownOnly {
-        return decoy::load(ctx, bytes, &event.origin, policy);
+    let origin = &event.origin;
+    let administers = matches!(event.action, Action::Administer(_));
+    if policy.accounts.provision == Provision::KnownOnly && !administers {
+        // Known users pay for the name of a decoy too, so that unknown ones take no longer (BF-09).
+        let name = decoy::name(ctx, event)?;
+        if !origin.known {
+            return decoy::load(ctx, bytes, origin, policy, name);
+        }
+        core::hint::black_box(name);
     }
     // A shadow record that comes with a user who may enrol, or whom an administrator creates, is of no account.
-    let Some(bytes) = bytes.filter(|_| event.origin.known) else {
+    let Some(bytes) = bytes.filter(|_| origin.known) else {
         return Ok(Account::new(ctx.now));
     };
     let account = decode(bytes)?;
@@ -184,7 +192,7 @@ fn decode(bytes: &[u8]) -> Result<Account, Fault> {
 fn transition(
     step: &Step<'_>,
     account: &mut Account,
-    event: &Event,
+    digests: &mut Digests<'_>,
     ruling: Ruling,
     notes: Notes,
 ) -> Result<Transition, Fault> {
@@ -205,7 +213,7 @@ fn transition(
         Commit::Write => {
             account.latest = step.at;
             account.forget_expired(step.at);
-            account.remember(repeat::request(step, event, ruling.resolution)?);
+            account.remember(digests.request(step.at, ruling.resolution)?);
             let bytes = account.encode();
             if bytes.len() > MAX_RECORD {
                 return Err(Fault::Other("the record is too large".to_owned()));

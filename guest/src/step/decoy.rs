@@ -4,9 +4,9 @@
 use super::decode;
 use crate::account::{Account, Credential, Method};
 use crate::base32::Secret;
-use crate::contract::{Context, Fault, Key, Origin};
+use crate::contract::{Action, Context, Event, Fault, Key, Origin};
 use crate::entropy::keyed_digest;
-use crate::identifier::Identifier;
+use crate::identifier::{CredentialId, Identifier};
 use crate::methods;
 use crate::policy::Policy;
 use crate::throttle::Failures;
@@ -14,19 +14,27 @@ use crate::throttle::Failures;
 /// What a decoy's credential is called. Users whose label is another one cannot be told from decoys with yet another.
 const LABEL: &str = "Authenticator";
 
+/// The id under which a decoy's credential is offered: the user name's own, and not that of the name for which the shadow
+/// record was made, since two names with one id would both be known not to exist. None where nothing is offered.
+pub(super) fn name(ctx: &Context, event: &Event) -> Result<Option<CredentialId>, Fault> {
+    if matches!(&event.action, Action::Begin(sign_in) if sign_in.early_answer.is_some()) {
+        return Ok(None);
+    }
+    let parts = [ctx.tenant.as_bytes(), event.origin.user.as_bytes()];
+    let digest = keyed_digest(current(ctx)?, "decoy credential", parts);
+    Ok(digest.first_chunk().copied().map(Identifier))
+}
+
 /// The shadow record, or a new one.
 pub(super) fn load(
     ctx: &Context,
     bytes: Option<&[u8]>,
     origin: &Origin,
     policy: &Policy<'_>,
+    name: Option<CredentialId>,
 ) -> Result<Account, Fault> {
-    let key = ctx
-        .keys
-        .first()
-        .ok_or_else(|| Fault::BadRequest("ctx.keys".to_owned()))?;
     let Some(bytes) = bytes else {
-        return Ok(invent(ctx, key, origin, policy));
+        return invent(ctx, origin, policy, name);
     };
     let mut account = decode(bytes)?;
     if !account.decoy {
@@ -34,16 +42,21 @@ pub(super) fn load(
             "an account's record for an unknown user".to_owned(),
         ));
     }
-    // The name's own credential id, and not that of the name for which the record was made: two names with one id
-    // would both be known not to exist.
-    let id = credential_id(key, ctx, origin);
-    for credential in &mut account.credentials {
-        credential.id = id;
+    if let Some(id) = name {
+        account
+            .credentials
+            .iter_mut()
+            .for_each(|credential| credential.id = id);
     }
     Ok(account)
 }
 
-fn invent(ctx: &Context, key: &Key, origin: &Origin, policy: &Policy<'_>) -> Account {
+fn invent(
+    ctx: &Context,
+    origin: &Origin,
+    policy: &Policy<'_>,
+    name: Option<CredentialId>,
+) -> Result<Account, Fault> {
     let method = policy
         .accounts
         .methods
@@ -53,12 +66,12 @@ fn invent(ctx: &Context, key: &Key, origin: &Origin, policy: &Policy<'_>) -> Acc
         .unwrap_or(Method::Totp);
     let mould = methods::enrol(method, policy, ctx.now);
     let secret = keyed_digest(
-        key,
+        current(ctx)?,
         "decoy secret",
         [ctx.tenant.as_bytes(), origin.user.as_bytes()],
     );
     let credential = Credential {
-        id: credential_id(key, ctx, origin),
+        id: name.unwrap_or_default(),
         label: LABEL.to_owned(),
         created: ctx.now,
         last_used: None,
@@ -75,18 +88,15 @@ fn invent(ctx: &Context, key: &Key, origin: &Origin, policy: &Policy<'_>) -> Acc
         factor: mould.factor,
         failures: Failures::default(),
     };
-    Account {
+    Ok(Account {
         decoy: true,
         credentials: vec![credential],
         ..Account::new(ctx.now)
-    }
+    })
 }
 
-fn credential_id(key: &Key, ctx: &Context, origin: &Origin) -> Identifier<8> {
-    let digest = keyed_digest(
-        key,
-        "decoy credential",
-        [ctx.tenant.as_bytes(), origin.user.as_bytes()],
-    );
-    Identifier(digest.first_chunk().copied().unwrap_or_default())
+fn current(ctx: &Context) -> Result<&Key, Fault> {
+    ctx.keys
+        .first()
+        .ok_or_else(|| Fault::BadRequest("ctx.keys".to_owned()))
 }

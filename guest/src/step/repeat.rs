@@ -9,47 +9,57 @@ use crate::contract::{
 use crate::entropy::keyed_digest;
 use subtle::ConstantTimeEq;
 
-/// What the same request was answered within the last minute, and when.
-pub(super) fn find(step: &Step<'_>, account: &Account, event: &Event) -> Option<(Resolution, u64)> {
-    let fresh = |request: &&Request| step.at < request.at.saturating_add(REQUEST_MEMORY);
-    // Most accounts have nothing to compare with: no digest is made then, and one for each key otherwise.
-    let mut made: Option<(u32, [u8; 16])> = None;
-    for request in account.requests.iter().filter(fresh) {
-        let digest = match made {
-            Some((id, digest)) if id == request.key => digest,
-            _ => {
-                let Some(key) = step.ctx.keys.iter().find(|key| key.id == request.key) else {
-                    continue;
-                };
-                let digest = digest(key, event);
-                made = Some((key.id, digest));
-                digest
-            }
-        };
-        if bool::from(digest.ct_eq(&request.digest)) {
-            return Some((request.resolution, request.at));
-        }
-    }
-    None
+/// The digests of one request, each made at most once: with the current key to remember it by, and with an older one while
+/// the record still holds a request of that generation.
+pub(super) struct Digests<'a> {
+    event: &'a Event,
+    keys: &'a [Key],
+    made: Vec<(u32, [u8; 16])>,
 }
 
-/// What to remember of a request.
-pub(super) fn request(
-    step: &Step<'_>,
-    event: &Event,
-    resolution: Resolution,
-) -> Result<Request, Fault> {
-    let key = step
-        .ctx
-        .keys
-        .first()
-        .ok_or_else(|| Fault::BadRequest("ctx.keys".to_owned()))?;
-    Ok(Request {
-        key: key.id,
-        digest: digest(key, event),
-        at: step.at,
-        resolution,
-    })
+impl<'a> Digests<'a> {
+    pub(super) fn new(step: &Step<'a>, event: &'a Event) -> Self {
+        Self {
+            event,
+            keys: &step.ctx.keys,
+            made: Vec::new(),
+        }
+    }
+
+    /// What the same request was answered within the last minute, and when.
+    pub(super) fn find(&mut self, account: &Account, at: u64) -> Option<(Resolution, u64)> {
+        let fresh = |request: &&Request| at < request.at.saturating_add(REQUEST_MEMORY);
+        let mut found = None;
+        for request in account.requests.iter().filter(fresh) {
+            let digest = self.of(request.key);
+            if digest.is_some_and(|digest| bool::from(digest.ct_eq(&request.digest))) {
+                found = Some((request.resolution, request.at));
+            }
+        }
+        found
+    }
+
+    /// What to remember of the request.
+    pub(super) fn request(&mut self, at: u64, resolution: Resolution) -> Result<Request, Fault> {
+        let key = self.keys.first().map(|key| key.id);
+        let digest = key.and_then(|key| Some((key, self.of(key)?)));
+        let (key, digest) = digest.ok_or_else(|| Fault::BadRequest("ctx.keys".to_owned()))?;
+        Ok(Request {
+            key,
+            digest,
+            at,
+            resolution,
+        })
+    }
+
+    fn of(&mut self, id: u32) -> Option<[u8; 16]> {
+        if let Some((_, digest)) = self.made.iter().find(|(made, _)| *made == id) {
+            return Some(*digest);
+        }
+        let digest = digest(self.keys.iter().find(|key| key.id == id)?, self.event);
+        self.made.push((id, digest));
+        Some(digest)
+    }
 }
 
 /// Binds the request's id to who asked, for what, and to everything that was given: an id that comes again with another

@@ -25,15 +25,13 @@ const LEFT_OUT: [(&str, &str); 6] = [
     ("pi-auth-count-max", "static tokens are no method of ours"),
 ];
 
+const SCENARIOS: &str = include_str!("../../../tests/vectors/oath/scenarios.json");
+
 const LAX: &str = "[throttle]\ndelay-after = 100\nlock-after = 100\n";
 
 #[test]
 fn every_scenario_that_needs_no_later_method_holds() {
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../tests/vectors/oath/scenarios.json"
-    );
-    let file: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let file: Value = serde_json::from_str(SCENARIOS).unwrap();
     let mut ran = 0;
     for scenario in file["scenarios"].as_array().unwrap() {
         let id = scenario["id"].as_str().unwrap();
