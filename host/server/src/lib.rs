@@ -5,6 +5,7 @@
 pub mod config;
 pub mod demo;
 pub mod gateway;
+pub mod keyring;
 pub mod names;
 pub mod portal;
 pub mod store;

@@ -98,10 +98,12 @@ fn apply(connection: &Connection, head: &mut Head, commit: &Commit) -> rusqlite:
     if found.version() != commit.expected {
         return Ok(Committed::Conflict);
     }
-    if let Some(name) = &commit.create
-        && holder(connection, name)?.is_some()
-    {
-        return Ok(Committed::Conflict);
+    if let Some(name) = &commit.create {
+        // A name without a record has no way back from the account to the name. No step asks for one.
+        let new = matches!(commit.write, Write::Put(_)) && commit.expected == 0;
+        if !new || holder(connection, name)?.is_some() {
+            return Ok(Committed::Conflict);
+        }
     }
     for digest in &commit.take {
         if claimant(connection, &commit.tenant, digest)?.is_some_and(|other| other != commit.id) {
@@ -109,9 +111,16 @@ fn apply(connection: &Connection, head: &mut Head, commit: &Commit) -> rusqlite:
         }
     }
     // Write.
+    if matches!(commit.write, Write::Remove)
+        && let Some(name) = name_of(connection, commit.id)?
+    {
+        release(connection, head, &name, commit.id, commit.now)?;
+    }
     let (version, generation) = write_record(connection, commit, &found)?;
     write_audit(connection, head, commit, version, generation)?;
-    write_names(connection, head, commit)?;
+    if let Some(name) = &commit.create {
+        hold(connection, name, commit.id)?;
+    }
     write_claims(connection, commit)?;
     for increment in &commit.counts {
         counts::add(connection, &commit.tenant, increment, commit.now)?;
@@ -161,9 +170,18 @@ fn write_record(
         (Write::Put(record), Found::Nothing) => {
             connection
                 .prepare_cached(
-                    "INSERT INTO accounts (id, tenant, version, generation, record) VALUES (?1, ?2, ?3, ?4, ?5)",
+                    "INSERT INTO accounts (id, tenant, issuer, user, version, generation, record)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
                 )?
-                .execute((&commit.id.0, &commit.tenant, whole(next), whole(commit.generation), record))?;
+                .execute((
+                    &commit.id.0,
+                    &commit.tenant,
+                    commit.create.as_ref().map(|name| &name.issuer),
+                    commit.create.as_ref().map(|name| &name.user),
+                    whole(next),
+                    whole(commit.generation),
+                    record,
+                ))?;
             Ok((Some(next), Some(commit.generation)))
         }
         (Write::Put(record), Found::Row { .. }) => {
@@ -207,28 +225,18 @@ fn write_audit(
         account: Some(commit.id),
         version,
         generation,
-        subject: None,
+        subject: commit.create.as_ref().map(|name| (subject(name), true)),
     };
-    // No version changes without a row that says so.
-    if commit.audit.is_empty() && version.is_some() {
+    // Neither a version nor a name changes without a row that says so.
+    if commit.audit.is_empty() && facts.tell() {
         head.append(connection, commit.now, &facts, WRITTEN)?;
     }
     for entry in &commit.audit {
         head.append(connection, commit.now, &facts, entry)?;
-        facts.version = None;
-        facts.generation = None;
-    }
-    Ok(())
-}
-
-fn write_names(connection: &Connection, head: &mut Head, commit: &Commit) -> rusqlite::Result<()> {
-    if let Some(name) = &commit.create {
-        bind(connection, head, name, commit.id, commit.now)?;
-    }
-    if matches!(commit.write, Write::Remove) {
-        for name in names(connection, commit.id)? {
-            release(connection, head, &name, commit.id, commit.now)?;
-        }
+        facts = Facts {
+            account: Some(commit.id),
+            ..Facts::default()
+        };
     }
     Ok(())
 }
@@ -308,7 +316,16 @@ fn rename(
         return Ok(Committed::Clash);
     }
     release(connection, head, from, id, now)?;
-    bind(connection, head, to, id, now)?;
+    hold(connection, to, id)?;
+    connection
+        .prepare_cached("UPDATE accounts SET issuer = ?2, user = ?3 WHERE id = ?1")?
+        .execute((&id.0, &to.issuer, &to.user))?;
+    let facts = Facts {
+        account: Some(id),
+        subject: Some((subject(to), true)),
+        ..Facts::default()
+    };
+    head.append(connection, now, &facts, r#"{"fact":"name-bound"}"#)?;
     Ok(Committed::Done)
 }
 
@@ -324,22 +341,11 @@ fn settle(connection: &Connection, effect: &[u8; 16], now: u64) -> rusqlite::Res
     })
 }
 
-fn bind(
-    connection: &Connection,
-    head: &mut Head,
-    name: &Name,
-    id: AccountId,
-    now: u64,
-) -> rusqlite::Result<()> {
+fn hold(connection: &Connection, name: &Name, id: AccountId) -> rusqlite::Result<()> {
     connection
         .prepare_cached("INSERT INTO names VALUES (?1, ?2, ?3, ?4)")?
         .execute((&name.tenant, &name.issuer, &name.user, &id.0))?;
-    let facts = Facts {
-        account: Some(id),
-        subject: Some((subject(name), true)),
-        ..Facts::default()
-    };
-    head.append(connection, now, &facts, r#"{"fact":"name-bound"}"#)
+    Ok(())
 }
 
 fn release(
@@ -370,17 +376,20 @@ fn holder(connection: &Connection, name: &Name) -> rusqlite::Result<Option<Accou
         .map(|id| id.map(AccountId))
 }
 
-fn names(connection: &Connection, id: AccountId) -> rusqlite::Result<Vec<Name>> {
+/// The name of an account, by its own row.
+fn name_of(connection: &Connection, id: AccountId) -> rusqlite::Result<Option<Name>> {
     connection
-        .prepare_cached("SELECT tenant, issuer, user FROM names WHERE account = ?1")?
-        .query_map([&id.0], |row| {
+        .prepare_cached(
+            "SELECT tenant, issuer, user FROM accounts WHERE id = ?1 AND user IS NOT NULL",
+        )?
+        .query_row([&id.0], |row| {
             Ok(Name {
                 tenant: row.get(0)?,
                 issuer: row.get(1)?,
                 user: row.get(2)?,
             })
-        })?
-        .collect()
+        })
+        .optional()
 }
 
 fn claimant(

@@ -29,7 +29,14 @@ pub(super) struct Facts {
     /// The session generation from this row on; none with a version where the account was removed.
     pub(super) generation: Option<u64>,
     /// A name (as a digest) and whether it belongs to the account from now on, or to nobody.
-    pub(super) subject: Option<([u8; 32], bool)>,
+    pub(super) subject: Option<([u8; 16], bool)>,
+}
+
+impl Facts {
+    /// Whether a load is held against this row.
+    pub(super) fn tell(&self) -> bool {
+        self.version.is_some() || self.subject.is_some()
+    }
 }
 
 /// Where the chain was found broken.
@@ -131,13 +138,16 @@ pub(super) fn verify(connection: &Connection) -> Result<Head, ChainBreak> {
     Ok(head)
 }
 
-/// The digest under which a name stands in the chain.
-pub(super) fn subject(name: &Name) -> [u8; 32] {
+/// The digest under which a name stands in the chain: the first half of a SHA-256.
+pub(super) fn subject(name: &Name) -> [u8; 16] {
     let mut hash = Sha256::new();
     for part in [&name.tenant, &name.issuer, &name.user] {
         put(&mut hash, part.as_bytes());
     }
-    hash.finalize().into()
+    let whole: [u8; 32] = hash.finalize().into();
+    let mut half = [0; 16];
+    half.iter_mut().zip(whole).for_each(|(to, from)| *to = from);
+    half
 }
 
 fn follow(head: &Head, seq: u64, row: &Row<'_>) -> Option<Head> {
@@ -148,7 +158,7 @@ fn follow(head: &Head, seq: u64, row: &Row<'_>) -> Option<Head> {
         Some(value) => u64::try_from(value).ok().map(Some),
     };
     let subject = match (
-        row.get::<_, Option<[u8; 32]>>(6).ok()?,
+        row.get::<_, Option<[u8; 16]>>(6).ok()?,
         row.get::<_, Option<bool>>(7).ok()?,
     ) {
         (Some(subject), Some(bound)) => Some((subject, bound)),

@@ -120,8 +120,10 @@ pub(super) fn check(connection: &Connection) -> Result<(), StoreError> {
     // The other way round: nobody that the audit rows tell of is missing.
     let lost: Option<u64> = connection
         .query_row(
-            "SELECT a.seq FROM audit a LEFT JOIN names n ON n.account = a.account
-             WHERE a.bound AND n.account IS NULL
+            "SELECT a.seq FROM audit a
+             LEFT JOIN accounts c ON c.id = a.account
+             LEFT JOIN names n ON (n.tenant, n.issuer, n.user) = (c.tenant, c.issuer, c.user)
+             WHERE a.subject IS NOT NULL AND a.bound AND n.account IS NOT a.account
                AND NOT EXISTS (SELECT 1 FROM audit b WHERE b.subject = a.subject AND b.seq > a.seq) LIMIT 1",
             [],
             |row| stored(row, 0),

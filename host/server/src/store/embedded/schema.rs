@@ -26,9 +26,10 @@ const STATEMENTS: usize = 64;
 /// Schema steps: the first makes version 1 of nothing, the next makes version 2 of version 1, and so on.
 const MIGRATIONS: &[&str] = &[V1];
 
-/// Names are apart from records, so that renaming touches one row. The version and generation of an account stand in its
-/// audit rows as well: `audit_account` finds the newest with one seek, `audit_subject` does the same for a name.
-/// `accounts` has a small row number of its own because records of a kilobyte fit a leaf of a rowid table whole.
+/// Names are apart from records, so that renaming touches no record; an account's row says its name once more, for the way
+/// back. The version and generation of an account stand in its audit rows as well: `audit_account` finds the newest with
+/// one seek, `audit_subject` does the same for a name. `accounts` has a small row number of its own because records of a
+/// kilobyte fit a leaf of a rowid table whole.
 const V1: &str = "
     CREATE TABLE meta (
         one           INTEGER PRIMARY KEY CHECK (one = 1),
@@ -43,11 +44,12 @@ const V1: &str = "
         account BLOB NOT NULL,
         PRIMARY KEY (tenant, issuer, user)
     ) STRICT, WITHOUT ROWID;
-    CREATE INDEX names_account ON names (account);
     CREATE TABLE accounts (
         row        INTEGER PRIMARY KEY,
         id         BLOB    NOT NULL UNIQUE,
         tenant     TEXT    NOT NULL,
+        issuer     TEXT,
+        user       TEXT,
         version    INTEGER NOT NULL,
         generation INTEGER NOT NULL,
         record     BLOB    NOT NULL
@@ -95,7 +97,7 @@ const V1: &str = "
         hash       BLOB    NOT NULL
     ) STRICT;
     CREATE INDEX audit_account ON audit (account, version, generation) WHERE version IS NOT NULL;
-    CREATE INDEX audit_subject ON audit (subject) WHERE subject IS NOT NULL;
+    CREATE INDEX audit_subject ON audit (subject, seq, account, bound) WHERE subject IS NOT NULL;
     INSERT INTO meta VALUES (1, randomblob(16), 0, 0);
 ";
 
