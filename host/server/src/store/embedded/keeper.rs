@@ -1,17 +1,19 @@
-//! The thread that writes the anchor, every second while there was progress and once at the end.
+//! The thread beside the writer: it writes the anchor, every second while there was progress and once at the end, and
+//! carries the log over into the database while the writer goes on.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
 use super::anchor::Anchor;
 use super::chain::Head;
 use super::number::stored;
+use super::writer::{Carry, checkpoint};
 
 /// How far the anchor may be behind.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -24,7 +26,7 @@ pub(super) struct Kept {
     pub(super) path: PathBuf,
     /// The newest durable row.
     pub(super) durable: Arc<Mutex<Head>>,
-    /// Reads whether another process has found the database rolled back.
+    /// Carries the log over, and reads whether another process has found the database rolled back.
     pub(super) connection: Connection,
     /// What loads answer.
     pub(super) refuse_before: Arc<AtomicU64>,
@@ -32,38 +34,45 @@ pub(super) struct Kept {
 
 /// The way to the thread.
 pub(super) struct Keeper {
-    thread: Mutex<Option<(Sender<()>, JoinHandle<()>)>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Keeper {
-    pub(super) fn start(mut kept: Kept) -> std::io::Result<Self> {
-        let (sender, receiver) = channel();
+    /// Starts the thread. It ends when the other end of `work`, which the writer has, is gone.
+    pub(super) fn start(mut kept: Kept, work: Receiver<Carry>) -> std::io::Result<Self> {
         let thread = thread::Builder::new()
             .name("store-keeper".into())
-            .spawn(move || kept.serve(&receiver))?;
+            .spawn(move || kept.serve(&work))?;
         Ok(Self {
-            thread: Mutex::new(Some((sender, thread))),
+            thread: Mutex::new(Some(thread)),
         })
     }
 
-    /// Writes the anchor a last time and ends the thread.
+    /// Waits until the anchor was written a last time. The writer has to be stopped before.
     pub(super) fn stop(&self) {
         let thread = self
             .thread
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        if let Some((sender, thread)) = thread {
-            drop(sender);
+        if let Some(thread) = thread {
             let _ = thread.join();
         }
     }
 }
 
 impl Kept {
-    fn serve(&mut self, stop: &Receiver<()>) {
-        while stop.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
-            self.keep();
+    fn serve(&mut self, work: &Receiver<Carry>) {
+        let mut kept = Instant::now();
+        loop {
+            match work.recv_timeout(PERIOD.saturating_sub(kept.elapsed())) {
+                Ok(Carry) => checkpoint(&self.connection),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.keep();
+                    kept = Instant::now();
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
         }
         self.keep();
     }

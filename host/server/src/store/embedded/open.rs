@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex};
 
 use rusqlite::{Connection, TransactionBehavior};
@@ -130,14 +131,22 @@ impl EmbeddedStore {
         let refuse_before = Arc::new(AtomicU64::new(refuse_before));
         let durable = Arc::new(Mutex::new(checked.head));
         let thread = |source| file(&options.path, source);
-        let writer = Writer::start(connection, options.queue, options.batch, durable.clone());
-        let keeper = Keeper::start(Kept {
+        let (asking, asked) = sync_channel(1);
+        let writer = Writer::start(
+            connection,
+            options.queue,
+            options.batch,
+            durable.clone(),
+            asking,
+        );
+        let kept = Kept {
             anchor: checked,
             path: options.anchor.clone(),
             durable,
             connection: watching,
             refuse_before: refuse_before.clone(),
-        });
+        };
+        let keeper = Keeper::start(kept, asked);
         Ok(Self {
             readers: Readers::new(options.path.clone()),
             writer: writer.map_err(thread)?,

@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::OpenError;
@@ -104,14 +105,14 @@ const V1: &str = "
 /// Opens a connection that may write.
 pub(super) fn writer(path: &Path) -> Result<Connection, rusqlite::Error> {
     let connection = connect(path)?;
-    // FULL: every commit is synced before it is answered. Checkpoints are the writer's own business, after the answer.
+    // FULL: every commit is synced before it is answered. When the log is carried over is the threads' own business.
     connection.execute_batch(
         "PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
          PRAGMA secure_delete = FAST;
          PRAGMA wal_autocheckpoint = 0;
          PRAGMA journal_size_limit = 67108864;
-         PRAGMA cache_size = -8192;",
+         PRAGMA cache_size = -32768;",
     )?;
     Ok(connection)
 }
@@ -119,11 +120,10 @@ pub(super) fn writer(path: &Path) -> Result<Connection, rusqlite::Error> {
 /// Opens a connection that only reads.
 pub(super) fn reader(path: &Path) -> Result<Connection, rusqlite::Error> {
     let connection = connect(path)?;
-    // Mapped pages survive other connections' commits; SQLite's own page cache does not.
+    // No mapping: SQLite drops it at every commit of another connection, and a disk error in it would end the process.
     connection.execute_batch(
         "PRAGMA query_only = ON;
-         PRAGMA mmap_size = 2147418112;
-         PRAGMA cache_size = -1024;",
+         PRAGMA cache_size = -4096;",
     )?;
     Ok(connection)
 }
@@ -166,6 +166,8 @@ fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Plans do not depend on values: otherwise SQLite plans some statements anew at each use.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     let looks = BUSY_WAIT.as_micros() / BUSY_STEP.as_micros();
     connection.busy_handler(Some(move |count: i32| {
         std::thread::sleep(BUSY_STEP);

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::oneshot;
 
 use cofactor_runtime::store::{Committed, StoreError};
@@ -20,9 +20,15 @@ use super::counts;
 use super::number::whole;
 use super::refusal;
 
-/// Records written before the log is carried over into the database. More makes the log longer and reads slower; fewer
-/// writes the same page more often.
-const CHECKPOINT: usize = 2048;
+/// Records written before the keeper is asked to carry the log over into the database, beside the work that goes on.
+const CARRY: usize = 2048;
+
+/// Records written before the writer carries over the rest itself: only then does SQLite begin the log anew, which
+/// otherwise happens in the first lull. More makes a longer log and slower reads; fewer makes the pause come more often.
+const RESTART: usize = 16_384;
+
+/// Records in one piece of work that make it a bulk import, after which the memory it took is given back.
+const BULK: usize = 1_000;
 
 /// Without work for so long, the log is carried over: the next start finds little to recover.
 const IDLE: Duration = Duration::from_secs(1);
@@ -53,12 +59,16 @@ impl Writer {
         queue: usize,
         batch: usize,
         durable: Arc<Mutex<Head>>,
+        keeper: SyncSender<Carry>,
     ) -> std::io::Result<Self> {
         let (sender, receiver) = sync_channel(queue.max(1));
         let mut pen = Pen {
             connection,
             durable,
-            written: 0,
+            keeper,
+            fresh: 0,
+            logged: 0,
+            bulk: false,
             now: 0,
             swept: 0,
         };
@@ -104,8 +114,14 @@ struct Pen {
     connection: Connection,
     /// The newest row known to be durable, for the anchor.
     durable: Arc<Mutex<Head>>,
-    /// Records written since the log was carried over.
-    written: usize,
+    /// Carries the log over beside the work.
+    keeper: SyncSender<Carry>,
+    /// Records written since the keeper was asked.
+    fresh: usize,
+    /// Records written since the log could begin anew.
+    logged: usize,
+    /// Whether there was a bulk import.
+    bulk: bool,
     /// The latest wall clock that came with work.
     now: u64,
     /// When expired rows were last swept.
@@ -119,7 +135,7 @@ impl Pen {
             let first = match queue.recv_timeout(IDLE) {
                 Ok(job) => job,
                 Err(RecvTimeoutError::Timeout) => {
-                    self.checkpoint();
+                    self.rest();
                     continue;
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -135,11 +151,13 @@ impl Pen {
                 }
             }
             self.answer(jobs);
-            if self.written >= CHECKPOINT {
-                self.checkpoint();
+            if self.logged >= RESTART {
+                self.restart();
+            } else if self.fresh >= CARRY {
+                self.carry();
             }
         }
-        self.checkpoint();
+        self.restart();
     }
 
     /// One transaction, one sync, and only then the answers.
@@ -190,7 +208,9 @@ impl Pen {
         let mut results = Vec::with_capacity(jobs.len());
         for (work, _) in jobs {
             results.push(work.apply(&self.connection, &mut head)?);
-            self.written = self.written.saturating_add(work.size());
+            self.fresh = self.fresh.saturating_add(work.size());
+            self.logged = self.logged.saturating_add(work.size());
+            self.bulk |= work.size() >= BULK;
             self.now = self.now.max(work.now());
         }
         if self.now.saturating_sub(self.swept) >= SWEEP {
@@ -215,16 +235,48 @@ impl Pen {
         Ok(())
     }
 
-    fn checkpoint(&mut self) {
-        if self.written == 0 {
-            return;
+    /// Nothing to do at the moment.
+    fn rest(&mut self) {
+        if self.fresh > 0 {
+            self.carry();
+            // With nobody writing, the keeper carries over everything, and the next commit begins the log anew.
+            self.logged = 0;
         }
-        // Passive: waits for nobody. What a long reader holds up, the next one carries over.
-        let pragma = "PRAGMA wal_checkpoint(PASSIVE)";
-        if let Err(error) = self.connection.query_row(pragma, [], |_| Ok(())) {
-            tracing::warn!(%error, "the store's log could not be carried over");
+        if self.bulk {
+            if let Err(error) = self
+                .connection
+                .query_row("PRAGMA shrink_memory", [], |_| Ok(()))
+                .optional()
+            {
+                tracing::warn!(%error, "the store's memory could not be given back");
+            }
+            self.bulk = false;
         }
-        self.written = 0;
+    }
+
+    /// Asks the keeper; if it is at it already, it will be asked again.
+    fn carry(&mut self) {
+        if self.keeper.try_send(Carry).is_ok() {
+            self.fresh = 0;
+        }
+    }
+
+    fn restart(&mut self) {
+        if self.logged > 0 {
+            checkpoint(&self.connection);
+        }
+        self.fresh = 0;
+        self.logged = 0;
+    }
+}
+
+/// The keeper is asked to carry the log over.
+pub(super) struct Carry;
+
+/// Carries the log over into the database. Passive: it waits for nobody, and what a reader holds up, the next one does.
+pub(super) fn checkpoint(connection: &Connection) {
+    if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+        tracing::warn!(%error, "the store's log could not be carried over");
     }
 }
 
