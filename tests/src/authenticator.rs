@@ -19,7 +19,10 @@ impl Authenticator {
     #[must_use]
     pub fn with(secret: &str) -> Option<Self> {
         let secret = secret.chars().filter(|c| !c.is_whitespace()).collect();
-        Some(Self { program: peer("oathtool")?, secret })
+        Some(Self {
+            program: peer("oathtool")?,
+            secret,
+        })
     }
 
     /// The six digits that it shows at a Unix time in seconds.
@@ -27,7 +30,13 @@ impl Authenticator {
     /// # Errors
     /// Where oathtool fails.
     pub fn code_at(&self, seconds: u64) -> anyhow::Result<String> {
-        self.run(&["--totp=sha1", "--base32", "--digits=6", &format!("--now=@{seconds}"), "-"])
+        self.run(&[
+            "--totp=sha1",
+            "--base32",
+            "--digits=6",
+            &format!("--now=@{seconds}"),
+            "-",
+        ])
     }
 
     /// The six digits that it shows now.
@@ -46,7 +55,11 @@ impl Authenticator {
             .stderr(Stdio::piped())
             .spawn()?;
         // By its standard input: an argument would show in the list of processes.
-        child.stdin.take().context("no standard input")?.write_all(self.secret.as_bytes())?;
+        child
+            .stdin
+            .take()
+            .context("no standard input")?
+            .write_all(self.secret.as_bytes())?;
         let output = child.wait_with_output()?;
         if !output.status.success() {
             bail!("oathtool: {}", String::from_utf8_lossy(&output.stderr));

@@ -25,9 +25,19 @@ pub struct View {
 
 impl View {
     /// A telephone held upright, light, without scripts.
-    pub const PHONE: Self = Self { width: 390, height: 844, dark: false, scripts: false };
+    pub const PHONE: Self = Self {
+        width: 390,
+        height: 844,
+        dark: false,
+        scripts: false,
+    };
     /// A desktop window, dark, without scripts.
-    pub const DESKTOP_DARK: Self = Self { width: 1280, height: 900, dark: true, scripts: false };
+    pub const DESKTOP_DARK: Self = Self {
+        width: 1280,
+        height: 900,
+        dark: true,
+        scripts: false,
+    };
 }
 
 /// One browser with a profile of its own.
@@ -44,16 +54,25 @@ impl Browser {
     /// # Errors
     /// Where it does not start.
     pub fn open(view: View) -> anyhow::Result<Option<Self>> {
-        let (Some(chromium), Some(driver)) = (peer("chromium"), peer("chromedriver")) else { return Ok(None) };
+        let (Some(chromium), Some(driver)) = (peer("chromium"), peer("chromedriver")) else {
+            return Ok(None);
+        };
         let port = free_port()?;
         let profile = tempfile::tempdir()?;
         let driver = Running::start(
-            Command::new(driver).arg(format!("--port={port}")).stdout(Stdio::null()).stderr(Stdio::null()),
+            Command::new(driver)
+                .arg(format!("--port={port}"))
+                .stdout(Stdio::null())
+                .stderr(Stdio::null()),
         )?;
-        let config = ureq::Agent::config_builder().http_status_as_error(false).build();
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .build();
         let agent = ureq::Agent::new_with_config(config);
         let base = format!("http://127.0.0.1:{port}");
-        wait_for("chromedriver", || agent.get(format!("{base}/status")).call().ok())?;
+        wait_for("chromedriver", || {
+            agent.get(format!("{base}/status")).call().ok()
+        })?;
         let mut arguments = vec![
             "--headless=new".to_owned(),
             "--no-sandbox".to_owned(),
@@ -80,8 +99,16 @@ impl Browser {
             },
         }}});
         let opened = value(agent.post(format!("{base}/session")).send_json(wanted)?)?;
-        let id = opened.get("sessionId").and_then(Value::as_str).context("no session")?;
-        Ok(Some(Self { session: format!("{base}/session/{id}"), agent, _driver: driver, _profile: profile }))
+        let id = opened
+            .get("sessionId")
+            .and_then(Value::as_str)
+            .context("no session")?;
+        Ok(Some(Self {
+            session: format!("{base}/session/{id}"),
+            agent,
+            _driver: driver,
+            _profile: profile,
+        }))
     }
 
     /// Goes to an address.
@@ -131,7 +158,10 @@ impl Browser {
     /// Where there is none.
     pub fn attribute(&self, selector: &str, name: &str) -> anyhow::Result<Option<String>> {
         let element = self.element(selector)?;
-        Ok(self.get(&format!("element/{element}/attribute/{name}"))?.as_str().map(str::to_owned))
+        Ok(self
+            .get(&format!("element/{element}/attribute/{name}"))?
+            .as_str()
+            .map(str::to_owned))
     }
 
     /// Whether the CSS selector finds anything.
@@ -139,8 +169,13 @@ impl Browser {
     /// # Errors
     /// Where the browser does not answer.
     pub fn has(&self, selector: &str) -> anyhow::Result<bool> {
-        let found = self.post("elements", json!({"using": "css selector", "value": selector}))?;
-        Ok(found.as_array().is_some_and(|elements| !elements.is_empty()))
+        let found = self.post(
+            "elements",
+            json!({"using": "css selector", "value": selector}),
+        )?;
+        Ok(found
+            .as_array()
+            .is_some_and(|elements| !elements.is_empty()))
     }
 
     /// Types into a field.
@@ -149,7 +184,11 @@ impl Browser {
     /// Where there is no such field.
     pub fn type_into(&self, selector: &str, typed: &str) -> anyhow::Result<()> {
         let element = self.element(selector)?;
-        self.post(&format!("element/{element}/value"), json!({ "text": typed })).map(drop)
+        self.post(
+            &format!("element/{element}/value"),
+            json!({ "text": typed }),
+        )
+        .map(drop)
     }
 
     /// Presses a key in whatever has the focus: what a person without a mouse does.
@@ -158,7 +197,11 @@ impl Browser {
     /// Where the browser does not answer.
     pub fn press(&self, key: char) -> anyhow::Result<()> {
         let strokes = json!([{"type": "keyDown", "value": key.to_string()}, {"type": "keyUp", "value": key.to_string()}]);
-        self.post("actions", json!({"actions": [{"type": "key", "id": "keys", "actions": strokes}]})).map(drop)
+        self.post(
+            "actions",
+            json!({"actions": [{"type": "key", "id": "keys", "actions": strokes}]}),
+        )
+        .map(drop)
     }
 
     /// Clicks the first element that the CSS selector finds.
@@ -167,7 +210,8 @@ impl Browser {
     /// Where there is none.
     pub fn click(&self, selector: &str) -> anyhow::Result<()> {
         let element = self.element(selector)?;
-        self.post(&format!("element/{element}/click"), json!({})).map(drop)
+        self.post(&format!("element/{element}/click"), json!({}))
+            .map(drop)
     }
 
     /// The cookies of the page: name and attributes.
@@ -189,9 +233,20 @@ impl Browser {
     }
 
     fn element(&self, selector: &str) -> anyhow::Result<String> {
-        let found = self.post("element", json!({"using": "css selector", "value": selector}));
-        let found = found.with_context(|| format!("looking for `{selector}` on {}", self.address().unwrap_or_default()))?;
-        let id = found.as_object().and_then(|fields| fields.values().next()).and_then(Value::as_str);
+        let found = self.post(
+            "element",
+            json!({"using": "css selector", "value": selector}),
+        );
+        let found = found.with_context(|| {
+            format!(
+                "looking for `{selector}` on {}",
+                self.address().unwrap_or_default()
+            )
+        })?;
+        let id = found
+            .as_object()
+            .and_then(|fields| fields.values().next())
+            .and_then(Value::as_str);
         Ok(id.context("no element")?.to_owned())
     }
 
@@ -200,7 +255,11 @@ impl Browser {
     }
 
     fn post(&self, path: &str, body: Value) -> anyhow::Result<Value> {
-        value(self.agent.post(format!("{}/{path}", self.session)).send_json(body)?)
+        value(
+            self.agent
+                .post(format!("{}/{path}", self.session))
+                .send_json(body)?,
+        )
     }
 }
 
@@ -214,7 +273,13 @@ fn value(mut answer: ureq::http::Response<ureq::Body>) -> anyhow::Result<Value> 
     let body: Value = answer.body_mut().read_json()?;
     let value = body.get("value").cloned().unwrap_or_default();
     match value.get("error").and_then(Value::as_str) {
-        Some(error) => bail!("{error}: {}", value.get("message").and_then(Value::as_str).unwrap_or_default()),
+        Some(error) => bail!(
+            "{error}: {}",
+            value
+                .get("message")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+        ),
         None => Ok(value),
     }
 }

@@ -16,20 +16,27 @@ use anyhow::{Context as _, bail};
 /// Where the program is missing and nobody said that it may be.
 #[allow(clippy::panic)]
 pub fn peer(name: &str) -> Option<PathBuf> {
-    if env::var("COFACTOR_SKIP").is_ok_and(|skip| skip.split(',').any(|skipped| skipped.trim() == name)) {
+    if env::var("COFACTOR_SKIP")
+        .is_ok_and(|skip| skip.split(',').any(|skipped| skipped.trim() == name))
+    {
         eprintln!("SKIPPED: {name} is in COFACTOR_SKIP");
         return None;
     }
     match find(name) {
         Some(path) => Some(path),
-        None => panic!("{name} is missing: `tests/peers install` installs it, COFACTOR_SKIP={name} does without"),
+        None => panic!(
+            "{name} is missing: `tests/peers install` installs it, COFACTOR_SKIP={name} does without"
+        ),
     }
 }
 
 fn find(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
-    let folders = env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
-    folders.map(|folder| folder.join(name)).find(|program| program.is_file())
+    let folders =
+        env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
+    folders
+        .map(|folder| folder.join(name))
+        .find(|program| program.is_file())
 }
 
 /// A program of this workspace, such as `cofactor`, beside the test that runs.
@@ -38,10 +45,15 @@ fn find(name: &str) -> Option<PathBuf> {
 /// Where it was not built.
 pub fn own(name: &str) -> anyhow::Result<PathBuf> {
     let here = env::current_exe()?;
-    let release = here.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "release"));
+    let release = here
+        .ancestors()
+        .find(|folder| folder.file_name().is_some_and(|name| name == "release"));
     let program = release.context("not in a release folder")?.join(name);
     if !program.is_file() {
-        bail!("{} is missing: cargo build --release --workspace", program.display());
+        bail!(
+            "{} is missing: cargo build --release --workspace",
+            program.display()
+        );
     }
     Ok(program)
 }
@@ -67,7 +79,9 @@ pub fn artefacts() -> anyhow::Result<PathBuf> {
 /// # Errors
 /// Where there is none.
 pub fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+        .local_addr()?
+        .port())
 }
 
 /// Asks until there is an answer. Gives up after a minute, which no sound machine needs: it ends a run that hangs.
@@ -96,7 +110,9 @@ impl Running {
     /// # Errors
     /// Where it cannot be started.
     pub fn start(command: &mut Command) -> anyhow::Result<Self> {
-        let child = command.spawn().with_context(|| format!("starting {:?}", command.get_program()))?;
+        let child = command
+            .spawn()
+            .with_context(|| format!("starting {:?}", command.get_program()))?;
         Ok(Self(child))
     }
 

@@ -133,6 +133,38 @@ impl<S: Store> Service<S> {
         result
     }
 
+    /// Judges one event of each of several users and commits all of it in one transaction, or nothing: what a bulk
+    /// import needs. No user may be named twice, because every step starts from what is stored.
+    ///
+    /// # Errors
+    /// Those of [`Service::step`], for any of them; [`StepError::BadRequest`] where two events clash over a digest.
+    pub async fn step_all(
+        &self,
+        mut events: Vec<(Name, Event)>,
+    ) -> Result<Vec<Settled>, StepError> {
+        for _ in 0..ATTEMPTS {
+            let (mut settled, mut commits) = (
+                Vec::with_capacity(events.len()),
+                Vec::with_capacity(events.len()),
+            );
+            for (name, event) in &mut events {
+                let (outcome, commit) = self.prepare(name, event, false).await?;
+                settled.push(outcome);
+                commits.push(commit);
+            }
+            match self.store.commit_all(commits).await? {
+                Committed::Done => return Ok(settled),
+                Committed::Conflict => {}
+                Committed::Clash => {
+                    return Err(StepError::BadRequest(
+                        "a digest is taken already".to_owned(),
+                    ));
+                }
+            }
+        }
+        Err(StepError::Overloaded)
+    }
+
     /// Judges whether a session is enough for a request. Reads the account's session generation and nothing else,
     /// writes nothing.
     ///
@@ -229,69 +261,76 @@ impl<S: Store> Service<S> {
     }
 
     async fn settle(&self, name: &Name, event: &mut Event) -> Result<Settled, StepError> {
-        crate::plugin::check_event(event)?;
         let mut clash = false;
         for _ in 0..ATTEMPTS {
-            let now = self.clock.now()?;
-            let loaded = self
-                .load(name, event.origin.address.as_deref(), now)
-                .await?;
-            event.origin.known = loaded.known;
-            let record = self.open(name, &loaded)?;
-            let mut context = self.context(
-                now,
-                &name.tenant,
-                self.observer.counts(&loaded.counts),
-                Some(loaded.id),
-            );
-            context.entropy = random::<32>().map_err(|_| StepError::Randomness)?.to_vec();
-            context.refuse_before = loaded.refuse_before;
-            if clash {
-                context
-                    .facts
-                    .push(("claim-clash".to_owned(), "true".to_owned()));
+            let (settled, commit) = self.prepare(name, event, clash).await?;
+            if commit.is_empty() {
+                return Ok(settled);
             }
-            let mut id = loaded.id;
-            let account = record.as_ref().map(|record| record.as_slice());
-            let mut transition = self.plugin.step(&self.policy, &context, account, event)?;
-            let create = !loaded.known && matches!(transition.account, Change::Write(_));
-            if create {
-                // A new account hashes with keys of its own, and those belong to its id: run again with them.
-                id = AccountId(random::<16>().map_err(|_| StepError::Randomness)?);
-                context.keys = self.account_keys.derive(&name.tenant, id);
-                transition = self.plugin.step(&self.policy, &context, account, event)?;
-            }
-            let outcome = transition.outcome.clone();
-            let generation = transition.generation;
-            let removed = matches!(transition.account, Change::Remove);
-            let expected = if create {
-                0
-            } else {
-                loaded.record.as_ref().map_or(0, |(_, version)| *version)
-            };
-            let commit = self.commit(name, event, now, (id, create, expected), transition)?;
             let started = Stopwatch::now();
-            let committed = if commit.is_empty() {
-                Committed::Done
-            } else {
-                self.store.commit(commit).await?
-            };
+            let committed = self.store.commit(commit).await?;
             self.metrics.commit(started.elapsed(), committed);
             match committed {
-                Committed::Done => {
-                    let known = (loaded.known || create) && !removed;
-                    return Ok(Settled {
-                        outcome,
-                        account: id,
-                        known,
-                        generation,
-                    });
-                }
+                Committed::Done => return Ok(settled),
                 Committed::Conflict => {}
                 Committed::Clash => clash = true,
             }
         }
         Err(StepError::Overloaded)
+    }
+
+    /// Runs the step on the account as it is now, and says what to commit before the outcome may be told.
+    async fn prepare(
+        &self,
+        name: &Name,
+        event: &mut Event,
+        clash: bool,
+    ) -> Result<(Settled, Commit), StepError> {
+        crate::plugin::check_event(event)?;
+        let now = self.clock.now()?;
+        let loaded = self
+            .load(name, event.origin.address.as_deref(), now)
+            .await?;
+        event.origin.known = loaded.known;
+        let record = self.open(name, &loaded)?;
+        let mut context = self.context(
+            now,
+            &name.tenant,
+            self.observer.counts(&loaded.counts),
+            Some(loaded.id),
+        );
+        context.entropy = random::<32>().map_err(|_| StepError::Randomness)?.to_vec();
+        context.refuse_before = loaded.refuse_before;
+        if clash {
+            context
+                .facts
+                .push(("claim-clash".to_owned(), "true".to_owned()));
+        }
+        let mut id = loaded.id;
+        let account = record.as_ref().map(|record| record.as_slice());
+        let mut transition = self.plugin.step(&self.policy, &context, account, event)?;
+        let create = !loaded.known && matches!(transition.account, Change::Write(_));
+        if create {
+            // A new account hashes with keys of its own, and those belong to its id: run again with them.
+            id = AccountId(random::<16>().map_err(|_| StepError::Randomness)?);
+            context.keys = self.account_keys.derive(&name.tenant, id);
+            transition = self.plugin.step(&self.policy, &context, account, event)?;
+        }
+        let expected = if create {
+            0
+        } else {
+            loaded.record.as_ref().map_or(0, |(_, version)| *version)
+        };
+        let settled = Settled {
+            outcome: transition.outcome.clone(),
+            account: id,
+            known: (loaded.known || create) && !matches!(transition.account, Change::Remove),
+            generation: transition.generation,
+        };
+        Ok((
+            settled,
+            self.commit(name, event, now, (id, create, expected), transition)?,
+        ))
     }
 
     async fn load(&self, name: &Name, address: Option<&str>, now: u64) -> Result<Load, StepError> {

@@ -20,17 +20,27 @@ struct Attack {
 
 fn main() -> anyhow::Result<ExitCode> {
     let mut arguments = std::env::args().skip(1);
-    let (list, report) = (arguments.next().context("which attacks?")?, arguments.next().context("which report?")?);
-    let attacks: BTreeMap<String, Attack> = toml::from_str(&std::fs::read_to_string(&list)?).context(list)?;
+    let (list, report) = (
+        arguments.next().context("which attacks?")?,
+        arguments.next().context("which report?")?,
+    );
+    let attacks: BTreeMap<String, Attack> =
+        toml::from_str(&std::fs::read_to_string(&list)?).context(list)?;
     let report = std::fs::read_to_string(&report).context(report)?;
 
     let (mut shown, mut later, mut wrong) = (0, 0, Vec::new());
     for (id, attack) in &attacks {
         match (attack.tests.is_empty(), &attack.later) {
             (true, Some(_)) => later += 1,
-            (true, None) => wrong.push(format!("{id}: neither a test nor a capability that will carry it")),
+            (true, None) => wrong.push(format!(
+                "{id}: neither a test nor a capability that will carry it"
+            )),
             (false, _) => {
-                let missing: Vec<_> = attack.tests.iter().filter(|test| !passed(&report, test)).collect();
+                let missing: Vec<_> = attack
+                    .tests
+                    .iter()
+                    .filter(|test| !passed(&report, test))
+                    .collect();
                 if missing.is_empty() {
                     shown += 1;
                 } else {
@@ -42,17 +52,33 @@ fn main() -> anyhow::Result<ExitCode> {
     for skipped in report.lines().filter(|line| line.starts_with("SKIPPED: ")) {
         println!("{skipped}");
     }
-    println!("attacks: {} listed, {shown} answered by a test that passed, {later} for a later capability", attacks.len());
+    println!(
+        "attacks: {} listed, {shown} answered by a test that passed, {later} for a later capability",
+        attacks.len()
+    );
     for complaint in &wrong {
         println!("  {complaint}");
     }
-    Ok(if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if wrong.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn passed(report: &str, test: &str) -> bool {
     report.lines().any(|line| {
-        let Some((name, result)) = line.strip_prefix("test ").and_then(|rest| rest.split_once(" ... ")) else { return false };
+        let Some((name, result)) = line
+            .strip_prefix("test ")
+            .and_then(|rest| rest.split_once(" ... "))
+        else {
+            return false;
+        };
         let name = name.trim_end_matches(" - should panic");
-        result == "ok" && (name == test || name.strip_suffix(test).is_some_and(|head| head.ends_with("::")))
+        result == "ok"
+            && (name == test
+                || name
+                    .strip_suffix(test)
+                    .is_some_and(|head| head.ends_with("::")))
     })
 }
