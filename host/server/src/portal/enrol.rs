@@ -16,7 +16,7 @@ use qrcode::{Color, EcLevel, QrCode};
 
 use super::form::{self, FIELD, Form, Purpose};
 use super::page::{Page, Trouble, redirect};
-use super::sign_in::{self, address, code_input, settle, split};
+use super::sign_in::{self, Focus, address, code_input, settle, split};
 use super::visitor::Visitor;
 use super::{answer as respond, path};
 use crate::gateway::Front;
@@ -193,6 +193,11 @@ fn confirm<S: Store>(
         "manual-lead"
     };
     let digits = provisioning.digits.to_string();
+    let focus = if failed.is_some() {
+        Focus::Field
+    } else {
+        Focus::Top
+    };
     let content = html! {
         p.lead { (text("lead")) }
         figure.qr { (picture(&provisioning.payload, text("picture"))?) }
@@ -209,7 +214,7 @@ fn confirm<S: Store>(
         }
         form method="post" action=(path("enrol/confirm")) {
             input type="hidden" name=(FIELD) value=(token);
-            (code_input(text("label"), &texts.fill("confirm", "hint", &[("digits", &digits)]), failed.is_some(), provisioning.digits))
+            (code_input(text("label"), &texts.fill("confirm", "hint", &[("digits", &digits)]), failed.is_some(), provisioning.digits, focus))
             button type="submit" { (text("button")) }
         }
         p.note { (text("secret-note")) }

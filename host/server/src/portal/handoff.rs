@@ -144,7 +144,7 @@ pub(super) async fn finish<S: Store>(
 }
 
 fn to_confirm<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Response, Trouble> {
-    let ticket = take(front, parts, Stage::Begin)?;
+    let ticket = take(front, parts, Stage::Begin, |_| true)?;
     let site = own_site(front, &parts.headers).ok_or_else(over)?;
     let browser = Browser::of(&parts.headers, &site).ok_or_else(Trouble::service)?;
     let back = Address::parse(&ticket.back).ok_or_else(over)?;
@@ -163,13 +163,12 @@ fn to_confirm<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Response, Tro
 
 fn to_enter<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Response, Trouble> {
     let visitor = Visitor::of(front, parts)?;
-    let ticket = take(front, parts, Stage::Confirm)?;
+    let ticket = take(front, parts, Stage::Confirm, |ticket| {
+        began_here(front, &visitor, ticket)
+    })?;
     let Portal::Own(portal) = &visitor.gateway.portal else {
         return Err(over());
     };
-    if !began_here(front, &visitor, &ticket) {
-        return Err(over());
-    }
     let text = front
         .desk
         .tickets
@@ -179,12 +178,12 @@ fn to_enter<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Response, Troub
 }
 
 fn to_challenge<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Response, Trouble> {
-    let ticket = take(front, parts, Stage::Enter)?;
     let site = own_site(front, &parts.headers).ok_or_else(over)?;
     let browser = Browser::of(&parts.headers, &site).ok_or_else(Trouble::service)?;
-    if browser.is_new() || ticket.portal_browser != browser.digest(&front.desk.binding) {
-        return Err(over());
-    }
+    let digest = browser.digest(&front.desk.binding);
+    let ticket = take(front, parts, Stage::Enter, |ticket| {
+        !browser.is_new() && ticket.portal_browser == digest
+    })?;
     let text = front
         .desk
         .tickets
@@ -196,10 +195,9 @@ fn to_challenge<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Response, T
 
 fn to_application<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Response, Trouble> {
     let visitor = Visitor::of(front, parts)?;
-    let ticket = take(front, parts, Stage::Finish)?;
-    if !began_here(front, &visitor, &ticket) {
-        return Err(over());
-    }
+    let ticket = take(front, parts, Stage::Finish, |ticket| {
+        began_here(front, &visitor, ticket)
+    })?;
     let session = ticket.session.ok_or_else(over)?;
     let back =
         return_address(&ticket.back, &visitor.site, &visitor.gateway.sites).ok_or_else(over)?;
@@ -219,11 +217,21 @@ fn began_here<S: Store>(front: &Front<S>, visitor: &Visitor, ticket: &Ticket) ->
         && Address::parse(&ticket.back).is_some_and(|back| back.site == visitor.site)
 }
 
-/// The ticket of a request, used up.
-fn take<S: Store>(front: &Front<S>, parts: &Parts, stage: Stage) -> Result<Ticket, Trouble> {
+/// The ticket of a request, used up: but not by somebody whom it does not fit, who could spoil it for its owner.
+fn take<S: Store>(
+    front: &Front<S>,
+    parts: &Parts,
+    stage: Stage,
+    fits: impl FnOnce(&Ticket) -> bool,
+) -> Result<Ticket, Trouble> {
     let now = front.service.now().map_err(|_| Trouble::service())?;
     let text = parameter(parts, "ticket").ok_or_else(over)?;
-    front.desk.tickets.take(stage, &text, now).ok_or_else(over)
+    let tickets = &front.desk.tickets;
+    tickets
+        .open(stage, &text, now)
+        .filter(fits)
+        .and_then(|_| tickets.take(stage, &text, now))
+        .ok_or_else(over)
 }
 
 /// The same ticket for the next step: with an id and a time of its own.

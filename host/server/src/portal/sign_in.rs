@@ -322,18 +322,33 @@ fn code_field(label: &str, hint: &str, failed: bool, challenge: &Challenge) -> M
         .max()
         .unwrap_or(6)
         .max(6);
-    code_input(label, hint, failed, longest)
+    code_input(label, hint, failed, longest, Focus::Field)
+}
+
+/// Where the cursor is when a page opens.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Focus {
+    /// In the field: there is nothing to do before.
+    Field,
+    /// At the top: there is something to read, or to scan, first.
+    Top,
 }
 
 /// The field for a code, for keyboards, screen readers and password managers alike.
-pub(super) fn code_input(label: &str, hint: &str, failed: bool, longest: u8) -> Markup {
+pub(super) fn code_input(
+    label: &str,
+    hint: &str,
+    failed: bool,
+    longest: u8,
+    focus: Focus,
+) -> Markup {
     // Room for the blanks that apps show between groups.
     let length = u16::from(longest) + 3;
     html! {
         div.field {
             label for="code" { (label) }
             input.code #code name="code" type="text" inputmode="numeric" autocomplete="one-time-code" pattern="[0-9 \\-]*"
-                maxlength=(length) required autofocus spellcheck="false" autocapitalize="off"
+                maxlength=(length) required autofocus[focus == Focus::Field] spellcheck="false" autocapitalize="off"
                 aria-describedby=(if failed { "problem hint" } else { "hint" })
                 aria-invalid=[failed.then_some("true")];
             p.hint #hint { (hint) }
