@@ -2,10 +2,16 @@
 //!
 //! The library target exists so that whole-system tests and benchmarks can use its parts; the command is in `main.rs`.
 
+pub mod api;
+pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod gateway;
 pub mod keyring;
+pub mod listener;
+pub mod log;
+pub mod metrics;
 pub mod names;
 pub mod portal;
+pub mod serve;
 pub mod store;

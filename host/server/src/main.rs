@@ -1,3 +1,5 @@
 //! The `cofactor` command.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    cofactor::cli::main()
+}

@@ -3,8 +3,13 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Deserialize;
+
+use crate::gateway::config::{Gateway, GatewaySection, Gateways};
+use crate::names::{Names, NamesSection};
+use crate::portal::PortalSection;
 
 use super::{
     Address, Client, Component, Config, Door, Listen, Log, Secret, StoreFiles, Tls, secret,
@@ -20,6 +25,9 @@ pub(super) struct File {
     policy: PolicySection,
     component: ComponentSection,
     log: LogSection,
+    names: NamesSection,
+    portal: PortalSection,
+    gateway: Vec<GatewaySection>,
     client: Vec<ClientSection>,
 }
 
@@ -215,8 +223,24 @@ impl File {
                 "leave the key out".to_owned(),
             );
         }
+        let names = Names::new(&self.names).unwrap_or_else(|problem| {
+            wrong("names.realms", problem, String::new());
+            Names::default()
+        });
+        if let Err(problem) = self.portal.check() {
+            let key = if problem.starts_with("portal.help") {
+                "portal.help"
+            } else {
+                "portal.title"
+            };
+            wrong(key, unnamed(&problem, key), String::new());
+        }
+        let gateways = gateways(&self.gateway, &names, base, &mut wrong)?;
         Some(Config {
             listen,
+            gateways,
+            portal: self.portal,
+            names: Arc::new(names),
             store: StoreFiles {
                 path: base.join(self.store.path),
                 anchor: base.join(self.store.anchor),
@@ -290,6 +314,48 @@ impl ListenSection {
             metrics: self.metrics.0,
         }
     }
+}
+
+/// Each table alone first, so that the problem is shown in its place; then all of them together.
+fn gateways(
+    sections: &[GatewaySection],
+    names: &Names,
+    base: &Path,
+    wrong: &mut impl FnMut(&str, String, String),
+) -> Option<Gateways> {
+    let mut right = true;
+    for (at, section) in sections.iter().enumerate() {
+        if let Err(problem) = Gateway::new(section, base) {
+            right = false;
+            let text = unnamed(&problem, &format!("gateway `{}`", section.name));
+            let (key, text) = text.split_once(": ").unwrap_or(("name", &text));
+            let key = if key == "secret" && section.secret.is_none() {
+                "secret-file"
+            } else {
+                key
+            };
+            wrong(
+                &format!("gateway[{at}].{key}"),
+                text.to_owned(),
+                String::new(),
+            );
+        }
+    }
+    if !right {
+        return None;
+    }
+    Gateways::new(sections, names.clone(), base)
+        .map_err(|problem| wrong("gateway", problem, String::new()))
+        .ok()
+}
+
+/// A problem without the name of its place in front: the place is shown anyway.
+fn unnamed(problem: &str, place: &str) -> String {
+    problem
+        .strip_prefix(place)
+        .and_then(|rest| rest.strip_prefix(": "))
+        .unwrap_or(problem)
+        .to_owned()
 }
 
 fn clients(

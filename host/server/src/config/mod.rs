@@ -13,6 +13,11 @@ mod secret;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::gateway::config::Gateways;
+use crate::names::Names;
+use crate::portal::PortalSection;
 
 pub use address::Address;
 pub use document::{Document, Problem};
@@ -35,6 +40,12 @@ pub struct Config {
     pub component: Component,
     /// What to log.
     pub log: Log,
+    /// How user names become canonical.
+    pub names: Arc<Names>,
+    /// Which gateways may ask, for which sites. Without any, nothing listens on `listen.web`.
+    pub gateways: Gateways,
+    /// What people see on every page.
+    pub portal: PortalSection,
     /// Who may call the verify API.
     pub clients: Vec<Client>,
 }

@@ -10,7 +10,7 @@ const EXAMPLE: &str = include_str!("../../../../docs/cofactor.example.toml");
 fn the_example_is_loaded_as_it_is_and_with_every_commented_key() {
     let folder = tempfile::tempdir().unwrap();
     for file in [
-        "secrets/web1.secret",
+        "secrets/nginx-1.secret",
         "secrets/payroll.secret",
         "tls/api.key",
         "tls/web.key",

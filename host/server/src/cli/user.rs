@@ -1,0 +1,456 @@
+//! `cofactor user`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use cofactor_runtime::contract::{
+    AccountView, Action, Administration, AdministrationChange, Event, Origin, Outcome, Provisioning,
+};
+use cofactor_runtime::service::Service;
+use cofactor_runtime::store::Name;
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::{ConfigFile, Exit, Failure, output, wait};
+use crate::serve;
+use crate::store::embedded::EmbeddedStore;
+
+/// Accounts: add, look at, enrol, unlock, remove
+///
+/// Works on the configured database, also while the host is running. Every change goes through the component and into
+/// the audit chain, with who made it and why.
+///
+/// Names are as the first factor writes them; they are made canonical first, so that `ALICE` and `alice` are one user.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  cofactor user enrol alice              a new TOTP credential, with a QR code to scan
+  cofactor user show alice
+  cofactor user unlock alice --why 'called the help desk, ticket 4711'")]
+pub(super) struct User {
+    #[command(subcommand)]
+    command: Sub,
+}
+
+#[derive(Debug, Subcommand)]
+enum Sub {
+    /// Create an account, without a credential
+    #[command(after_help = "Example:\n  cofactor user add alice")]
+    Add(Change),
+    List(List),
+    Show(Show),
+    Enrol(Enrol),
+    /// Lift lockouts and clear failure counters
+    ///
+    /// A credential that reached the hard ceiling of failures stays disabled: remove it and enrol another.
+    #[command(after_help = "Example:\n  cofactor user unlock alice --why 'called the help desk'")]
+    Unlock(Change),
+    /// Refuse every sign-in and end every session, until `unblock`
+    #[command(after_help = "Example:\n  cofactor user block alice --why 'lost phone'")]
+    Block(Change),
+    /// Lift `block`
+    #[command(after_help = "Example:\n  cofactor user unblock alice")]
+    Unblock(Change),
+    /// End every session of the user
+    #[command(after_help = "Example:\n  cofactor user sign-out alice")]
+    SignOut(Change),
+    /// Forget the latest instant of the account, after a clock that ran ahead was set right
+    #[command(
+        after_help = "Example:\n  cofactor user reset-clock alice --why 'clock was a day ahead'"
+    )]
+    ResetClock(Change),
+    Remove(Remove),
+}
+
+/// Whose account.
+#[derive(Debug, Args)]
+struct Who {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// The user's name, as the first factor writes it.
+    #[arg(value_name = "USER")]
+    user: String,
+    /// Whose users these are: the `tenant` of gateways and clients.
+    #[arg(long, default_value = "default")]
+    tenant: String,
+    /// Which first factor vouches for the name: the `issuer` of gateways and clients.
+    #[arg(long, default_value = "default")]
+    issuer: String,
+}
+
+/// A change by an administrator.
+#[derive(Debug, Args)]
+struct Change {
+    #[command(flatten)]
+    who: Who,
+    /// Why, for the audit.
+    #[arg(long, default_value = "command line", value_name = "TEXT")]
+    why: String,
+    /// Print the outcome as one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Names of all accounts
+///
+/// In order, one a line.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  cofactor user list --json | jq -r .user")]
+struct List {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Print one JSON object for each: `tenant`, `issuer`, `user`, `account`.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is known of an account: credentials, locks, failures
+///
+/// Never a secret.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  cofactor user show alice --json | jq '.credentials[].state'")]
+struct Show {
+    #[command(flatten)]
+    who: Who,
+    /// Print the account view of the contract (wit/types.wit) as one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Enrol a TOTP or HOTP credential
+///
+/// Without --uri, makes a TOTP credential and prints its QR code and secret, once: show them to the user and to nobody
+/// else. With --uri, takes over a token whose secret is known, given as an `otpauth://` URI on standard input or in a
+/// file, never on the command line, where other users of the machine could read it.
+///
+/// Creates the account if there is none.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  cofactor user enrol alice --label 'Work phone'
+  cofactor user enrol alice --uri token.txt
+  pass show otp/alice | cofactor user enrol alice --uri -")]
+struct Enrol {
+    #[command(flatten)]
+    change: Change,
+    /// What the user calls it.
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "Authenticator",
+        conflicts_with = "uri"
+    )]
+    label: String,
+    /// Take over a token: a file whose first line is its `otpauth://` URI, or `-` for standard input.
+    #[arg(long, value_name = "FILE")]
+    uri: Option<PathBuf>,
+}
+
+/// Remove an account with everything in it, or one credential
+///
+/// Under a policy with first-sign-in provisioning, a user without an account is asked to enrol at the next sign-in.
+/// Sessions end at once.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  cofactor user remove alice --why 'left the company'
+  cofactor user remove alice --credential 00112233aabbccdd --why 'lost token'")]
+struct Remove {
+    #[command(flatten)]
+    change: Change,
+    /// Only this credential, as `user show` names it.
+    #[arg(long, value_name = "ID")]
+    credential: Option<String>,
+}
+
+impl User {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        match self.command {
+            Sub::Add(it) => it.plain(AdministrationChange::Create),
+            Sub::List(it) => it.run(),
+            Sub::Show(it) => it.run(),
+            Sub::Enrol(it) => it.run(),
+            Sub::Unlock(it) => it.plain(AdministrationChange::Unlock),
+            Sub::Block(it) => it.plain(AdministrationChange::Block),
+            Sub::Unblock(it) => it.plain(AdministrationChange::Unblock),
+            Sub::SignOut(it) => it.plain(AdministrationChange::SignOut),
+            Sub::ResetClock(it) => it.plain(AdministrationChange::ResetClock),
+            Sub::Remove(it) => {
+                let change = match it.credential {
+                    Some(id) => AdministrationChange::RemoveCredential(id),
+                    None => AdministrationChange::Remove,
+                };
+                it.change.plain(change)
+            }
+        }
+    }
+}
+
+impl Who {
+    fn open(&self) -> Result<(Service<EmbeddedStore>, Name), Failure> {
+        let config = self.config.load()?;
+        let user = config
+            .names
+            .canonical(self.user.as_bytes())
+            .map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
+        let name = Name {
+            tenant: self.tenant.clone(),
+            issuer: self.issuer.clone(),
+            user: user.as_str().to_owned(),
+        };
+        Ok((serve::service(&config)?, name))
+    }
+}
+
+impl Change {
+    /// Makes a change that hands nothing out.
+    fn plain(self, change: AdministrationChange) -> Result<(), Failure> {
+        let (outcome, name) = self.make(change)?;
+        if self.json {
+            return Ok(output::json(&outcome)?);
+        }
+        Ok(output::lines([format!(
+            "{}: done",
+            name.user.escape_debug()
+        )])?)
+    }
+
+    /// Makes a change; a denial is a failure that says why.
+    fn make(&self, change: AdministrationChange) -> Result<(Outcome, Name), Failure> {
+        let (service, name) = self.who.open()?;
+        let event = event(&name, &self.why, change)?;
+        let settled = wait(service.step(&name, event))?;
+        service.store().close();
+        match settled?.outcome {
+            Outcome::Deny(denial) => Err(Failure::new(
+                Exit::Failed,
+                format!("{}: {}", name.user.escape_debug(), denial.internal_reason),
+            )),
+            outcome => Ok((outcome, name)),
+        }
+    }
+}
+
+fn event(name: &Name, why: &str, change: AdministrationChange) -> Result<Event, Failure> {
+    let mut random = [0; 48];
+    getrandom::fill(&mut random)
+        .map_err(|error| Failure::new(Exit::Failed, format!("no randomness: {error}")))?;
+    let (id, binding) = random.split_at(16);
+    Ok(Event {
+        id: id.to_vec(),
+        origin: Origin {
+            user: name.user.clone(),
+            known: false,
+            groups: Vec::new(),
+            application: "cofactor".to_owned(),
+            gateway: "command-line".to_owned(),
+            binding: binding.to_vec(),
+            address: None,
+            language: String::new(),
+        },
+        action: Action::Administer(Administration {
+            actor: actor(),
+            why: why.to_owned(),
+            change,
+        }),
+    })
+}
+
+/// Who is at the terminal, as far as can be told: the audit's word for it.
+fn actor() -> String {
+    let name = ["SUDO_USER", "USER", "LOGNAME"]
+        .iter()
+        .find_map(|variable| std::env::var(variable).ok())
+        .filter(|name| !name.is_empty() && name.len() <= 64)
+        .unwrap_or_else(|| "unknown".to_owned());
+    format!("{name} (command line)")
+}
+
+impl List {
+    fn run(self) -> Result<(), Failure> {
+        const PAGE: u32 = 1000;
+        let config = self.config.load()?;
+        let service = serve::service(&config)?;
+        let mut after: Option<Name> = None;
+        loop {
+            let page = service.store().names(after.as_ref(), PAGE)?;
+            let Some((last, _)) = page.last() else { break };
+            after = Some(last.clone());
+            for (name, account) in page {
+                if self.json {
+                    output::json(&json!({
+                        "tenant": name.tenant, "issuer": name.issuer, "user": name.user,
+                        "account": account.to_string(),
+                    }))?;
+                } else {
+                    output::lines([format!(
+                        "{}  {}  {}",
+                        name.tenant.escape_debug(),
+                        name.issuer.escape_debug(),
+                        name.user.escape_debug()
+                    )])?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Show {
+    fn run(self) -> Result<(), Failure> {
+        let (service, name) = self.who.open()?;
+        let Some(view) = wait(service.view(&name))?? else {
+            return Err(Failure::new(
+                Exit::Failed,
+                format!(
+                    "there is no account of {} (tenant {}, issuer {}): see `cofactor user list`",
+                    name.user.escape_debug(),
+                    name.tenant.escape_debug(),
+                    name.issuer.escape_debug()
+                ),
+            ));
+        };
+        if self.json {
+            return Ok(output::json(&view)?);
+        }
+        Ok(output::lines(shown(&name, &view))?)
+    }
+}
+
+fn shown(name: &Name, view: &AccountView) -> Vec<String> {
+    let until = |instant: Option<u64>| {
+        instant.map_or_else(
+            || "no".to_owned(),
+            |at| format!("until {}", output::instant(at)),
+        )
+    };
+    let mut lines = vec![
+        format!("user         {}", name.user.escape_debug()),
+        format!("created      {}", output::instant(view.created)),
+        format!("latest       {}", output::instant(view.latest)),
+        format!("blocked      {}", if view.blocked { "yes" } else { "no" }),
+        format!("locked       {}", until(view.locked_until)),
+        format!("failures     {}", view.failures),
+        format!("open         {} challenges and enrolments", view.open),
+        format!("generation   {}", view.generation),
+        format!("credentials  {}", view.credentials.len()),
+    ];
+    for it in &view.credentials {
+        let used = it
+            .last_used
+            .map_or_else(|| "never".to_owned(), output::instant);
+        let parameters: Vec<String> = it
+            .parameters
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        lines.push(format!(
+            "  {}  {:5} {:9} last used {used}, failures {}, {}  \"{}\"",
+            it.id,
+            it.method,
+            it.state,
+            it.failures,
+            parameters.join(" "),
+            it.label.escape_debug(),
+        ));
+    }
+    lines
+}
+
+impl Enrol {
+    fn run(self) -> Result<(), Failure> {
+        let change = match &self.uri {
+            Some(path) => {
+                let text = Zeroizing::new(super::simulate::read_text(path)?);
+                let uri = text.lines().next().unwrap_or_default().trim();
+                AdministrationChange::ImportOtpauth(uri.to_owned())
+            }
+            None => AdministrationChange::IssueTotp(self.label.clone()),
+        };
+        let (outcome, name) = self.change.make(change)?;
+        if self.change.json {
+            return Ok(output::json(&outcome)?);
+        }
+        let Outcome::Done(done) = outcome else {
+            return Err(Failure::new(
+                Exit::Failed,
+                "the component answered with something else than an enrolment",
+            ));
+        };
+        let user = name.user.escape_debug();
+        let credential = done.credential.as_deref().unwrap_or("?");
+        match &done.provisioning {
+            None => Ok(output::lines([format!(
+                "{user}: credential {credential} is enrolled"
+            )])?),
+            Some(provisioning) => Ok(output::lines(handed_out(provisioning)?.into_iter().chain(
+                [format!(
+                    "{user}: credential {credential} is enrolled; the above is shown once"
+                )],
+            ))?),
+        }
+    }
+}
+
+/// QR code, URI and secret, for the user's authenticator.
+fn handed_out(provisioning: &Provisioning) -> Result<Vec<String>, Failure> {
+    let code = qrcode::QrCode::new(provisioning.payload.as_bytes())
+        .map_err(|error| Failure::new(Exit::Failed, format!("no QR code: {error}")))?;
+    let key: Vec<char> = provisioning.manual_key.chars().collect();
+    let groups: Vec<String> = key.chunks(4).map(|group| group.iter().collect()).collect();
+    let mut lines = blocks(&code);
+    lines.push(String::new());
+    lines.push(provisioning.payload.clone());
+    lines.push(format!("key: {}", groups.join(" ")));
+    Ok(lines)
+}
+
+/// A QR code in half blocks, two rows a line, with a quiet zone of four modules. Light modules are the blocks, so that
+/// it can be scanned from a dark terminal; a light one shows it inverted, which readers take as well.
+fn blocks(code: &qrcode::QrCode) -> Vec<String> {
+    const QUIET: usize = 4;
+    let width = code.width();
+    let colors = code.to_colors();
+    let light = |x: usize, y: usize| -> bool {
+        let inside = (QUIET..QUIET + width).contains(&x) && (QUIET..QUIET + width).contains(&y);
+        !inside
+            || colors
+                .get((y - QUIET) * width + (x - QUIET))
+                .is_none_or(|color| *color == qrcode::Color::Light)
+    };
+    let all = width + 2 * QUIET;
+    (0..all)
+        .step_by(2)
+        .map(|y| {
+            (0..all)
+                .map(|x| match (light(x, y), light(x, y + 1)) {
+                    (true, true) => '█',
+                    (true, false) => '▀',
+                    (false, true) => '▄',
+                    (false, false) => ' ',
+                })
+                .collect()
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_qr_code_has_its_quiet_zone_and_is_square() {
+        let code = qrcode::QrCode::new(b"otpauth://totp/a?secret=GEZDGNBV").unwrap();
+        let lines = blocks(&code);
+        let all = code.width() + 8;
+        assert_eq!(lines.len(), all.div_ceil(2));
+        assert!(lines.iter().all(|line| line.chars().count() == all));
+        assert!(
+            lines
+                .iter()
+                .take(2)
+                .all(|line| line.chars().all(|c| c == '█'))
+        );
+    }
+}
