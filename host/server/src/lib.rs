@@ -3,6 +3,7 @@
 //! The library target exists so that whole-system tests and benchmarks can use its parts; the command is in `main.rs`.
 
 pub mod api;
+pub mod bench;
 pub mod cli;
 pub mod config;
 pub mod demo;

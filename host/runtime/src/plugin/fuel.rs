@@ -24,7 +24,7 @@ impl Default for Fuel {
         Self {
             describe: 1_000_000,
             compile_policy: 100_000_000,
-            step: 20_000_000,
+            step: 40_000_000,
             resynchronise: 500_000_000,
             authorize: 1_000_000,
             view: 10_000_000,

@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand. docs/commands.md is its manual.
 
 mod audit;
+mod bench;
 mod component;
 mod demo;
 mod keys;
@@ -66,6 +67,7 @@ enum Command {
     Component(component::Inspect),
     Keys(keys::Keys),
     Audit(audit::Audit),
+    Bench(bench::Bench),
 }
 
 /// Where the configuration is.
@@ -145,6 +147,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Component(it) => it.run(),
         Command::Keys(it) => it.run(),
         Command::Audit(it) => it.run(),
+        Command::Bench(it) => it.run(),
     }
 }
 

@@ -59,6 +59,11 @@ impl EmbeddedStore {
         self.readers.close();
     }
 
+    /// How many transactions were made durable since it was opened: one sync each, shared by the commits in it.
+    pub fn transactions(&self) -> u64 {
+        self.writer.transactions()
+    }
+
     /// Gives an account another name. `Conflict`: `from` has no account. `Clash`: `to` has one.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -50,6 +51,7 @@ enum Job {
 pub(super) struct Writer {
     queue: SyncSender<Job>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    transactions: Arc<AtomicU64>,
 }
 
 impl Writer {
@@ -62,8 +64,10 @@ impl Writer {
         keeper: SyncSender<Carry>,
     ) -> std::io::Result<Self> {
         let (sender, receiver) = sync_channel(queue.max(1));
+        let transactions = Arc::new(AtomicU64::new(0));
         let mut pen = Pen {
             connection,
+            transactions: Arc::clone(&transactions),
             durable,
             keeper,
             fresh: 0,
@@ -78,6 +82,7 @@ impl Writer {
         Ok(Self {
             queue: sender,
             thread: Mutex::new(Some(thread)),
+            transactions,
         })
     }
 
@@ -89,6 +94,11 @@ impl Writer {
             Err(TrySendError::Full(_)) => Err(StoreError::Overloaded),
             Err(TrySendError::Disconnected(_)) => Err(stopped()),
         }
+    }
+
+    /// Transactions that were made durable: one sync each.
+    pub(super) fn transactions(&self) -> u64 {
+        self.transactions.load(Ordering::Relaxed)
     }
 
     /// Does what has queued, then ends the thread.
@@ -112,6 +122,7 @@ fn stopped() -> StoreError {
 /// What the writing thread holds.
 struct Pen {
     connection: Connection,
+    transactions: Arc<AtomicU64>,
     /// The newest row known to be durable, for the anchor.
     durable: Arc<Mutex<Head>>,
     /// Carries the log over beside the work.
@@ -188,6 +199,7 @@ impl Pen {
         run(&self.connection, "BEGIN IMMEDIATE")?;
         match self.write(jobs) {
             Ok((results, head)) => {
+                self.transactions.fetch_add(1, Ordering::Relaxed);
                 *self.durable.lock().unwrap_or_else(PoisonError::into_inner) = head;
                 Ok(results)
             }
