@@ -5,11 +5,21 @@
 //! | [`scenario`] | one account through the component alone, in virtual time |
 //! | [`hostile`] | components that mean harm |
 //! | [`program`] | real programs, started and gone afterwards |
+//! | [`server`] | a running host, with its operator and a program that calls it |
+//! | [`nginx`] | a real nginx as docs/nginx.md has it, before a host and an application |
+//! | [`application`] | what is protected |
+//! | [`visitor`] | a person with a browser that keeps cookies |
+//! | [`http`] | requests that no well-behaved client would send |
 //! | [`authenticator`] | the user's authenticator app: oathtool |
 //! | [`browser`] | a person at a real Chromium |
 
+pub mod application;
 pub mod authenticator;
 pub mod browser;
 pub mod hostile;
+pub mod http;
+pub mod nginx;
 pub mod program;
 pub mod scenario;
+pub mod server;
+pub mod visitor;

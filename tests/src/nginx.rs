@@ -1,0 +1,236 @@
+//! A real nginx with the configuration of docs/nginx.md, taken out of that page as it stands there: only ports, paths
+//! and the secret are put in.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, bail};
+use tempfile::TempDir;
+
+use crate::application::Application;
+use crate::program::{Running, free_port, peer, project, wait_for};
+use crate::server::{Server, Setup};
+
+/// The secret of the gateway.
+pub const SECRET: &str = "q3Vb7s0yXwZtR1uK5mPf8dLh2gNc6aJe";
+/// Users of the basic authentication: name and password.
+pub const USERS: [(&str, &str); 4] = [
+    ("alice", "alice's password"),
+    ("ALICE", "alice's password"),
+    ("bob", "bob's password"),
+    ("carol", "carol's password"),
+];
+
+/// Which first factor stands before the second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FirstFactor {
+    /// nginx asks for a password.
+    Password,
+    /// Another proxy has accepted the user, and says so in `X-Authenticated-User`.
+    Header,
+}
+
+/// What differs from the page.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// The policy document; empty for the defaults.
+    pub policy: String,
+    /// Which first factor.
+    pub first: FirstFactor,
+    /// Whether the pages are on a site of their own.
+    pub own_portal: bool,
+    /// Further keys of the `[[gateway]]`.
+    pub gateway: String,
+    /// Further tables of cofactor.toml.
+    pub tables: String,
+    /// Replacements in nginx's configuration, after the usual ones.
+    pub edits: Vec<(String, String)>,
+}
+
+impl Default for Site {
+    fn default() -> Self {
+        Self {
+            policy: String::new(),
+            first: FirstFactor::Password,
+            own_portal: false,
+            gateway: String::new(),
+            tables: String::new(),
+            edits: Vec::new(),
+        }
+    }
+}
+
+/// A guarded site: nginx, the host behind it, and the application.
+pub struct Guarded {
+    /// Where browsers go.
+    pub port: u16,
+    /// The host.
+    pub server: Server,
+    /// What is protected.
+    pub application: Application,
+    nginx: Running,
+    folder: TempDir,
+}
+
+impl Guarded {
+    /// Starts everything. None where nginx may be missing.
+    ///
+    /// # Errors
+    /// Where something does not start; with nginx's own words.
+    pub fn start(site: &Site) -> anyhow::Result<Option<Self>> {
+        let Some(program) = peer("nginx") else {
+            return Ok(None);
+        };
+        let port = free_port()?;
+        let application = Application::start()?;
+        let page = fs::read_to_string(project("docs/nginx.md"))?;
+        let server = Server::start(&Setup {
+            policy: site.policy.clone(),
+            tables: gateway(&page, site, port)?,
+            files: vec![("nginx.secret".to_owned(), format!("{SECRET}\n"))],
+        })?;
+        let folder = tempfile::tempdir()?;
+        let users: String = USERS
+            .iter()
+            .map(|(user, password)| format!("{user}:{{PLAIN}}{password}\n"))
+            .collect();
+        fs::write(folder.path().join("htpasswd"), users)?;
+        let configuration = configuration(&page, site, port, &server, &application, folder.path())?;
+        let file = folder.path().join("nginx.conf");
+        fs::write(&file, configuration)?;
+        let mut nginx = Running::start(
+            Command::new(program)
+                .args(["-e", "error.log", "-p"])
+                .arg(folder.path())
+                .arg("-c")
+                .arg(&file)
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null()),
+        )?;
+        let log = folder.path().join("error.log");
+        let up = wait_for("nginx", || {
+            if nginx.ended() {
+                return Some(false);
+            }
+            std::net::TcpStream::connect(("127.0.0.1", port))
+                .ok()
+                .map(|_| true)
+        })?;
+        if !up {
+            bail!("nginx: {}", fs::read_to_string(log).unwrap_or_default());
+        }
+        Ok(Some(Self {
+            port,
+            server,
+            application,
+            nginx,
+            folder,
+        }))
+    }
+
+    /// What nginx complained about.
+    #[must_use]
+    pub fn nginx_log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("error.log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        // Its workers go with a master that is asked, not with one that is killed.
+        let _ = self.nginx.stop();
+    }
+}
+
+/// The `[[gateway]]` of the page.
+fn gateway(page: &str, site: &Site, port: u16) -> anyhow::Result<String> {
+    let mut text =
+        block(page, "toml", "[[gateway]]")?.replace("127.0.0.1:8080", &format!("127.0.0.1:{port}"));
+    if site.own_portal {
+        // The same machine under another name: another site to browsers and to the host.
+        text.push_str("\nportal = \"http://localhost:@web@\"");
+    }
+    if site.first == FirstFactor::Header {
+        text.push_str("\nproxies = [\"127.0.0.1/32\"]");
+    }
+    Ok(format!("{text}\n{}\n{}\n", site.gateway, site.tables))
+}
+
+/// nginx.conf around the page's text.
+fn configuration(
+    page: &str,
+    site: &Site,
+    port: u16,
+    server: &Server,
+    application: &Application,
+    folder: &Path,
+) -> anyhow::Result<String> {
+    let here = folder.display();
+    let mut text = block(page, "nginx", "upstream cofactor")?;
+    let mut swaps = vec![
+        (
+            "127.0.0.1:7080".to_owned(),
+            format!("127.0.0.1:{}", server.web()),
+        ),
+        ("127.0.0.1:8080".to_owned(), format!("127.0.0.1:{port}")),
+        (
+            "127.0.0.1:8081".to_owned(),
+            format!("127.0.0.1:{}", application.port()),
+        ),
+        (
+            "/etc/nginx/cofactor.htpasswd".to_owned(),
+            format!("{here}/htpasswd"),
+        ),
+        (
+            "change-me-to-a-long-random-text".to_owned(),
+            SECRET.to_owned(),
+        ),
+    ];
+    if site.first == FirstFactor::Header {
+        let map = block(page, "nginx", "geo $from_the_proxy")?;
+        text = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("auth_basic"))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        text = format!("{map}\n{text}");
+        swaps.push(("$remote_user".to_owned(), "$first_factor_user".to_owned()));
+        swaps.push(("10.0.0.5/32".to_owned(), "127.0.0.1/32".to_owned()));
+        swaps.push((
+            "X-Forwarded-For   $remote_addr".to_owned(),
+            "X-Forwarded-For   $proxy_add_x_forwarded_for".to_owned(),
+        ));
+    }
+    swaps.extend(site.edits.iter().cloned());
+    for (from, to) in swaps {
+        if !text.contains(&from) {
+            bail!("docs/nginx.md has no `{from}` any more");
+        }
+        text = text.replace(&from, &to);
+    }
+    // Workers of root's nginx become another user, who cannot see a folder that is the test's own.
+    let user = Command::new("id").arg("-un").output()?.stdout;
+    let user = String::from_utf8(user)?;
+    let user = match user.trim() {
+        "root" => "user root;",
+        _ => "",
+    };
+    Ok(format!(
+        "daemon off;\n{user}\nworker_processes 1;\npid {here}/nginx.pid;\nerror_log {here}/error.log info;\n\
+         events {{ worker_connections 256; }}\n\
+         http {{\naccess_log off;\nclient_body_temp_path {here}/body;\nproxy_temp_path {here}/proxy;\n\
+         fastcgi_temp_path {here}/fastcgi;\nuwsgi_temp_path {here}/uwsgi;\nscgi_temp_path {here}/scgi;\n{text}\n}}\n"
+    ))
+}
+
+/// The page's fenced block of that language that contains `mark`.
+fn block(page: &str, language: &str, mark: &str) -> anyhow::Result<String> {
+    page.split(&format!("```{language}\n"))
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .find(|text| text.contains(mark))
+        .map(str::to_owned)
+        .with_context(|| format!("docs/nginx.md has no {language} block with `{mark}`"))
+}
