@@ -55,7 +55,8 @@ pub(super) fn measure() -> anyhow::Result<Vec<Figure>> {
 fn enrolled(plugin: &Plugin, policy: &Policy) -> anyhow::Result<Vec<u8>> {
     let mut record: Option<Vec<u8>> = None;
     for (id, change) in (1..).zip([AdministrationChange::Create, AdministrationChange::ImportOtpauth(URI.into())]) {
-        let event = event(id, administer(change));
+        let mut event = event(id, administer(change));
+        event.origin.known = record.is_some();
         match plugin.step(policy, &context(policy), record.as_deref(), &event)?.account {
             Change::Write(written) => record = Some(written),
             other => bail!("no account was made: {other:?}"),
