@@ -26,7 +26,13 @@ impl Figure {
     /// A figure without a baseline.
     #[must_use]
     pub fn new(name: impl Into<String>, value: f64, unit: &'static str) -> Self {
-        Self { name: name.into(), value, unit, baseline: None, goal: "" }
+        Self {
+            name: name.into(),
+            value,
+            unit,
+            baseline: None,
+            goal: "",
+        }
     }
 
     /// Beside this.
@@ -57,16 +63,24 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<58} {:>14}  {:<44} {:>7}  goal", "figure", "measured", "beside", "ratio")?;
+        writeln!(
+            f,
+            "{:<58} {:>14}  {:<44} {:>7}  goal",
+            "figure", "measured", "beside", "ratio"
+        )?;
         for figure in &self.0 {
             let measured = format!("{} {}", number(figure.value), figure.unit);
             let (beside, ratio) = match &figure.baseline {
-                Some((name, value)) => {
-                    (format!("{name}: {} {}", number(*value), figure.unit), format!("{:.2}", figure.value / value))
-                }
+                Some((name, value)) => (
+                    format!("{name}: {} {}", number(*value), figure.unit),
+                    format!("{:.2}", figure.value / value),
+                ),
                 None => (String::new(), String::new()),
             };
-            let line = format!("{:<58} {measured:>14}  {beside:<44} {ratio:>7}  {}", figure.name, figure.goal);
+            let line = format!(
+                "{:<58} {measured:>14}  {beside:<44} {ratio:>7}  {}",
+                figure.name, figure.goal
+            );
             writeln!(f, "{}", line.trim_end())?;
         }
         Ok(())

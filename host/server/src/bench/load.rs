@@ -30,7 +30,10 @@ pub(super) struct Served {
 
 impl Served {
     pub(super) fn new(router: Router) -> anyhow::Result<Self> {
-        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()?;
         let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", 0)))?;
         let address = listener.local_addr()?;
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
@@ -38,7 +41,10 @@ impl Served {
             let _ = stream.set_nodelay(true);
         });
         runtime.spawn(async move { axum::serve(listener, service).await });
-        Ok(Self { address, _runtime: runtime })
+        Ok(Self {
+            address,
+            _runtime: runtime,
+        })
     }
 }
 
@@ -57,7 +63,15 @@ pub(super) fn drive(
     client.block_on(async move {
         let begun = Instant::now();
         let tasks: Vec<_> = (0..connections)
-            .map(|_| tokio::spawn(one_connection(address, Arc::clone(&next), total, Arc::clone(&request), check)))
+            .map(|_| {
+                tokio::spawn(one_connection(
+                    address,
+                    Arc::clone(&next),
+                    total,
+                    Arc::clone(&request),
+                    check,
+                ))
+            })
             .collect();
         let mut times = Vec::with_capacity(usize::try_from(total)?);
         for task in tasks {
@@ -65,8 +79,17 @@ pub(super) fn drive(
         }
         let took = begun.elapsed();
         times.sort_unstable();
-        let at = |part: usize| times.get(times.len() * part / 100).copied().context("no answers");
-        Ok(Load { rate: f64::from(total) / took.as_secs_f64(), median: at(50)?, p99: at(99)? })
+        let at = |part: usize| {
+            times
+                .get(times.len() * part / 100)
+                .copied()
+                .context("no answers")
+        };
+        Ok(Load {
+            rate: f64::from(total) / took.as_secs_f64(),
+            median: at(50)?,
+            p99: at(99)?,
+        })
     })
 }
 
@@ -92,7 +115,10 @@ async fn one_connection(
         let answer = read_answer(&mut stream, &mut buffer).await?;
         times.push(begun.elapsed());
         if !check(answer) {
-            bail!("an answer that is not right: {}", String::from_utf8_lossy(answer));
+            bail!(
+                "an answer that is not right: {}",
+                String::from_utf8_lossy(answer)
+            );
         }
     }
 }
@@ -101,7 +127,10 @@ async fn one_connection(
 async fn read_answer<'a>(stream: &mut TcpStream, buffer: &'a mut [u8]) -> anyhow::Result<&'a [u8]> {
     let mut filled = 0;
     loop {
-        let free = buffer.get_mut(filled..).filter(|free| !free.is_empty()).context("an answer of over 16 KiB")?;
+        let free = buffer
+            .get_mut(filled..)
+            .filter(|free| !free.is_empty())
+            .context("an answer of over 16 KiB")?;
         let read = stream.read(free).await?;
         if read == 0 {
             bail!("the server closed the connection");
@@ -116,9 +145,13 @@ async fn read_answer<'a>(stream: &mut TcpStream, buffer: &'a mut [u8]) -> anyhow
 }
 
 fn whole(bytes: &[u8]) -> bool {
-    let Some(head) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { return false };
+    let Some(head) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else {
+        return false;
+    };
     let (head, body) = bytes.split_at(head + 4);
     let head = String::from_utf8_lossy(head).to_ascii_lowercase();
-    let length = head.split_once("content-length: ").and_then(|(_, rest)| rest.split("\r\n").next()?.parse().ok());
+    let length = head
+        .split_once("content-length: ")
+        .and_then(|(_, rest)| rest.split("\r\n").next()?.parse().ok());
     body.len() >= length.unwrap_or(0usize)
 }

@@ -27,7 +27,11 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { accounts: vec![1_000, 100_000, 1_000_000], verifications: 60_000, requests: 100_000 }
+        Self {
+            accounts: vec![1_000, 100_000, 1_000_000],
+            verifications: 60_000,
+            requests: 100_000,
+        }
     }
 }
 

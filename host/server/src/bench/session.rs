@@ -17,7 +17,7 @@ use super::figure::Figure;
 use super::load::{Served, drive};
 use super::step::{URI, administer, code_at, event, sign_in};
 use super::{START, random, say};
-use crate::gateway::config::{Gateways, GatewaySection};
+use crate::gateway::config::{GatewaySection, Gateways};
 use crate::gateway::session::Session;
 use crate::gateway::{self, Front};
 use crate::names::Names;
@@ -46,20 +46,40 @@ pub(super) fn measure(requests: u32) -> anyhow::Result<Vec<Figure>> {
     let (mut fastest, mut limit) = (None::<super::load::Load>, 0f64);
     for _ in 0..3 {
         let bytes = bytes.clone();
-        let load = drive(bare.address, CONNECTIONS, requests, move |_| bytes.clone(), passed)?;
+        let load = drive(
+            bare.address,
+            CONNECTIONS,
+            requests,
+            move |_| bytes.clone(),
+            passed,
+        )?;
         limit = limit.max(load.rate);
         let bytes = request(gateway::nginx::PATH, &cookie, &secret);
-        let load = drive(ours.address, CONNECTIONS, requests, move |_| bytes.clone(), passed)?;
+        let load = drive(
+            ours.address,
+            CONNECTIONS,
+            requests,
+            move |_| bytes.clone(),
+            passed,
+        )?;
         if fastest.as_ref().is_none_or(|best| best.rate < load.rate) {
             fastest = Some(load);
         }
     }
     let fastest = fastest.context("nothing was measured")?;
     Ok(vec![
-        Figure::new("session check over HTTP, 64 connections", fastest.rate, "/s")
-            .beside("bare axum", limit)
-            .goal("ratio 0.60 or more"),
-        Figure::new("session check over HTTP, 99th percentile", fastest.p99.as_secs_f64() * 1e3, "ms"),
+        Figure::new(
+            "session check over HTTP, 64 connections",
+            fastest.rate,
+            "/s",
+        )
+        .beside("bare axum", limit)
+        .goal("ratio 0.60 or more"),
+        Figure::new(
+            "session check over HTTP, 99th percentile",
+            fastest.p99.as_secs_f64() * 1e3,
+            "ms",
+        ),
     ])
 }
 
@@ -71,7 +91,13 @@ fn front(folder: &Path) -> anyhow::Result<(Arc<Front<EmbeddedStore>>, String, St
         START,
     )?;
     let ring = KeyRing::generate(START)?;
-    let service = Arc::new(Service::new(plugin, store, ring, "", Arc::new(FixedClock::at(START)))?);
+    let service = Arc::new(Service::new(
+        plugin,
+        store,
+        ring,
+        "",
+        Arc::new(FixedClock::at(START)),
+    )?);
     let secret = hex::encode(random::<32>()?);
     let section: GatewaySection = toml::from_str(&format!(
         "name = \"bench\"\nkind = \"nginx\"\npeers = [\"127.0.0.1/32\"]\nsecret = \"{secret}\"\n\
@@ -84,8 +110,15 @@ fn front(folder: &Path) -> anyhow::Result<(Arc<Front<EmbeddedStore>>, String, St
     let (account, claims) = signed_in(&service, &gateway.account(&user))?;
     let front = Front::new(Arc::clone(&service), gateways, &PortalSection::default())?;
     let gateway = front.gateways.all.first().context("no gateway")?;
-    let session = Session { id: random::<16>()?.to_vec(), account, claims };
-    let value = front.sessions.seal(gateway, &user, &session).context("the cookie was not sealed")?;
+    let session = Session {
+        id: random::<16>()?.to_vec(),
+        account,
+        claims,
+    };
+    let value = front
+        .sessions
+        .seal(gateway, &user, &session)
+        .context("the cookie was not sealed")?;
     Ok((front.into(), format!("cofactor={value}"), secret))
 }
 
@@ -99,7 +132,10 @@ fn signed_in<S: Store>(
         runtime.block_on(service.step(name, event))
     };
     step(1, administer(AdministrationChange::Create))?;
-    step(2, administer(AdministrationChange::ImportOtpauth(URI.into())))?;
+    step(
+        2,
+        administer(AdministrationChange::ImportOtpauth(URI.into())),
+    )?;
     let settled = step(3, sign_in(Some(&code_at(START / 1_000)?)))?;
     match settled.outcome {
         Outcome::Allow(allowance) => Ok((settled.account.0.to_vec(), allowance.claims)),

@@ -14,7 +14,8 @@ use super::say;
 pub(super) fn measure(folder: &Path) -> anyhow::Result<Vec<Figure>> {
     say("start to ready");
     let folder = tempfile::tempdir_in(folder)?;
-    let port = || -> anyhow::Result<u16> { Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port()) };
+    let port =
+        || -> anyhow::Result<u16> { Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port()) };
     let (web, api, metrics) = (port()?, port()?, port()?);
     let config = folder.path().join("cofactor.toml");
     std::fs::write(
@@ -62,7 +63,10 @@ impl Host {
 
     fn resident(&self) -> anyhow::Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .context("no VmRSS")?;
         Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
     }
 }

@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use cofactor_runtime::contract::{
-    Action, Administration, AdministrationChange, Change, Context, Event, Key, Origin, SignIn, Surface,
+    Action, Administration, AdministrationChange, Change, Context, Event, Key, Origin, SignIn,
+    Surface,
 };
 use cofactor_runtime::plugin::{Options, Plugin, Policy};
 
@@ -14,14 +15,17 @@ use super::{START, say};
 /// Steps for each measurement.
 const STEPS: u32 = 50_000;
 /// `otpauth` for the secret of RFC 6238, whose codes any authenticator can check.
-pub(super) const URI: &str = "otpauth://totp/Bench:user?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Bench";
+pub(super) const URI: &str =
+    "otpauth://totp/Bench:user?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Bench";
 
 pub(super) fn measure() -> anyhow::Result<Vec<Figure>> {
     say("one step in an instance of its own");
     let begun = Instant::now();
     let plugin = Plugin::load(cofactor_component::COMPONENT, &Options::default())?;
     let loaded = begun.elapsed();
-    let Ok(policy) = plugin.compile_policy("")? else { bail!("the default policy is refused") };
+    let Ok(policy) = plugin.compile_policy("")? else {
+        bail!("the default policy is refused")
+    };
     let account = enrolled(&plugin, &policy)?;
     let step = |code: &str| {
         let event = event(9, sign_in(Some(code)));
@@ -44,9 +48,15 @@ pub(super) fn measure() -> anyhow::Result<Vec<Figure>> {
     let view = timed(&|| plugin.view(&account).map(drop).map_err(Into::into))?;
     let size = cofactor_component::COMPONENT.len() as f64 / 1024.0;
     Ok(vec![
-        Figure::new("TOTP step, own instance", own, "µs").beside("view, own instance", view).goal("under 25 µs, towards 16"),
+        Figure::new("TOTP step, own instance", own, "µs")
+            .beside("view, own instance", view)
+            .goal("under 25 µs, towards 16"),
         Figure::new("TOTP step, fuel", fuel as f64, "units"),
-        Figure::new("component, compile and load", loaded.as_secs_f64() * 1e3, "ms"),
+        Figure::new(
+            "component, compile and load",
+            loaded.as_secs_f64() * 1e3,
+            "ms",
+        ),
         Figure::new("component, size", size, "KiB").goal("under 512 KiB"),
     ])
 }
@@ -54,10 +64,16 @@ pub(super) fn measure() -> anyhow::Result<Vec<Figure>> {
 /// An account with one TOTP credential.
 fn enrolled(plugin: &Plugin, policy: &Policy) -> anyhow::Result<Vec<u8>> {
     let mut record: Option<Vec<u8>> = None;
-    for (id, change) in (1..).zip([AdministrationChange::Create, AdministrationChange::ImportOtpauth(URI.into())]) {
+    for (id, change) in (1..).zip([
+        AdministrationChange::Create,
+        AdministrationChange::ImportOtpauth(URI.into()),
+    ]) {
         let mut event = event(id, administer(change));
         event.origin.known = record.is_some();
-        match plugin.step(policy, &context(policy), record.as_deref(), &event)?.account {
+        match plugin
+            .step(policy, &context(policy), record.as_deref(), &event)?
+            .account
+        {
             Change::Write(written) => record = Some(written),
             other => bail!("no account was made: {other:?}"),
         }
@@ -66,7 +82,11 @@ fn enrolled(plugin: &Plugin, policy: &Policy) -> anyhow::Result<Vec<u8>> {
 }
 
 pub(super) fn administer(change: AdministrationChange) -> Action {
-    Action::Administer(Administration { actor: "bench".into(), why: "bench".into(), change })
+    Action::Administer(Administration {
+        actor: "bench".into(),
+        why: "bench".into(),
+        change,
+    })
 }
 
 pub(super) fn sign_in(code: Option<&str>) -> Action {
@@ -107,7 +127,10 @@ fn context(policy: &Policy) -> Context {
         entropy: vec![3; 32],
         policy: policy.compiled().bytes.clone(),
         tenant: "default".into(),
-        keys: vec![Key { id: 1, secret: vec![5; 32] }],
+        keys: vec![Key {
+            id: 1,
+            secret: vec![5; 32],
+        }],
         observed: Vec::new(),
         write_version: 0,
         refuse_before: 0,
@@ -118,5 +141,9 @@ fn context(policy: &Policy) -> Context {
 /// The code that the secret in [`URI`] shows at a Unix time in seconds: RFC 6238 with HMAC-SHA-1.
 pub(super) fn code_at(seconds: u64) -> anyhow::Result<String> {
     let secret: &[u8] = b"12345678901234567890";
-    Ok(totp_rs::Builder::new().with_secret(secret).build()?.generate(seconds).to_string())
+    Ok(totp_rs::Builder::new()
+        .with_secret(secret)
+        .build()?
+        .generate(seconds)
+        .to_string())
 }

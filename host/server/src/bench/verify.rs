@@ -39,19 +39,31 @@ pub(super) fn measure(options: &Options, folder: &Path) -> anyhow::Result<Vec<Fi
         let before = bench.batches();
         let many = bench.drive(64, options.verifications)?;
         let batches = bench.batches() - before;
-        let (one, all) = (alone.median.as_secs_f64() * 1e3, many.median.as_secs_f64() * 1e3);
+        let (one, all) = (
+            alone.median.as_secs_f64() * 1e3,
+            many.median.as_secs_f64() * 1e3,
+        );
         let (few_one, few_all) = *first.get_or_insert((one, all));
         let name = |what: &str| format!("durable TOTP over HTTP, {accounts} accounts: {what}");
         figures.extend([
-            Figure::new(name("1 connection"), alone.rate, "/s").beside(format!("bare write and sync of {sync_size} B"), syncs),
+            Figure::new(name("1 connection"), alone.rate, "/s")
+                .beside(format!("bare write and sync of {sync_size} B"), syncs),
             Figure::new(name("64 connections"), many.rate, "/s")
                 .beside("bare write and sync", syncs)
                 .goal("15,000/s or more"),
-            Figure::new(name("median at 1"), one, "ms").beside("at the fewest", few_one).goal("ratio 1.5 or less"),
-            Figure::new(name("median at 64"), all, "ms").beside("at the fewest", few_all).goal("ratio 1.5 or less"),
+            Figure::new(name("median at 1"), one, "ms")
+                .beside("at the fewest", few_one)
+                .goal("ratio 1.5 or less"),
+            Figure::new(name("median at 64"), all, "ms")
+                .beside("at the fewest", few_all)
+                .goal("ratio 1.5 or less"),
             Figure::new(name("p99 at 64"), many.p99.as_secs_f64() * 1e3, "ms"),
-            Figure::new(name("syncs each at 64"), batches as f64 / f64::from(options.verifications), "syncs")
-                .goal("under 0.1"),
+            Figure::new(
+                name("syncs each at 64"),
+                batches as f64 / f64::from(options.verifications),
+                "syncs",
+            )
+            .goal("under 0.1"),
         ]);
         bench.service.store().close();
     }
@@ -88,13 +100,28 @@ impl Bench {
             internal_reasons: false,
             requests_per_second: u32::MAX,
         };
-        let api = Api::new(Arc::clone(&service), Arc::new(Names::default()), vec![client], Arc::new(ApiCounters::default()));
+        let api = Api::new(
+            Arc::clone(&service),
+            Arc::new(Names::default()),
+            vec![client],
+            Arc::new(ApiCounters::default()),
+        );
         let served = Served::new(api.router())?;
-        Ok(Self { service, clock, served, accounts, done: 0.into() })
+        Ok(Self {
+            service,
+            clock,
+            served,
+            accounts,
+            done: 0.into(),
+        })
     }
 
     fn drive(&self, connections: usize, total: u32) -> anyhow::Result<Load> {
-        let (from, accounts, clock) = (self.done.replace(self.done.get() + total), self.accounts, Arc::clone(&self.clock));
+        let (from, accounts, clock) = (
+            self.done.replace(self.done.get() + total),
+            self.accounts,
+            Arc::clone(&self.clock),
+        );
         // All accounts have one secret, so there is one code for each round over them.
         let rounds = (from / accounts..=(from + total) / accounts)
             .map(|round| Ok((round, code_at(time_of(round) / 1_000)?)))
@@ -133,14 +160,32 @@ impl Bench {
 /// Makes the accounts, many in a transaction.
 fn fill<S: Store>(service: &Service<S>, accounts: u32) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let named = |user: u32| Name { tenant: "default".into(), issuer: "default".into(), user: format!("user-{user}") };
+    let named = |user: u32| Name {
+        tenant: "default".into(),
+        issuer: "default".into(),
+        user: format!("user-{user}"),
+    };
     let users: Vec<u32> = (0..accounts).collect();
     for batch in users.chunks(BATCH) {
         if batch.first().context("an empty batch")? % 100_000 == 0 {
-            say(&format!("making {accounts} accounts: {} so far", batch.first().unwrap_or(&0)));
+            say(&format!(
+                "making {accounts} accounts: {} so far",
+                batch.first().unwrap_or(&0)
+            ));
         }
-        for change in [AdministrationChange::Create, AdministrationChange::ImportOtpauth(URI.into())] {
-            let events = batch.iter().map(|user| (named(*user), event(u64::from(*user), administer(change.clone())))).collect();
+        for change in [
+            AdministrationChange::Create,
+            AdministrationChange::ImportOtpauth(URI.into()),
+        ] {
+            let events = batch
+                .iter()
+                .map(|user| {
+                    (
+                        named(*user),
+                        event(u64::from(*user), administer(change.clone())),
+                    )
+                })
+                .collect();
             runtime.block_on(service.step_all(events))?;
         }
     }
@@ -165,5 +210,8 @@ fn bare_syncs(folder: &Path) -> anyhow::Result<(f64, usize)> {
         file.write_all(&page)?;
         file.sync_data()?;
     }
-    Ok((f64::from(ROUNDS) / begun.elapsed().as_secs_f64(), page.len()))
+    Ok((
+        f64::from(ROUNDS) / begun.elapsed().as_secs_f64(),
+        page.len(),
+    ))
 }

@@ -34,8 +34,11 @@ pub(super) struct Bench {
 
 impl Bench {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let options =
-            Options { accounts: self.accounts, verifications: self.verifications, ..Options::default() };
+        let options = Options {
+            accounts: self.accounts,
+            verifications: self.verifications,
+            ..Options::default()
+        };
         let table = bench::run(&options, &self.folder)
             .map_err(|error| Failure::new(Exit::Failed, format!("could not measure: {error:#}")))?;
         if self.json {
