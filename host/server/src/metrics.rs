@@ -226,6 +226,6 @@ fn buckets(times: &Histogram) -> Vec<(f64, u64)> {
             (bound, here)
         })
         .collect();
-    buckets.push((f64::MAX, times.count().saturating_sub(below)));
+    buckets.push((f64::INFINITY, times.count().saturating_sub(below)));
     buckets
 }

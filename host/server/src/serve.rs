@@ -267,3 +267,84 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let _ = serving.await;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::io::{Read, Write};
+    use std::path::Path;
+
+    use super::*;
+
+    const LISTEN: &str = "[listen]\napi = '127.0.0.1:0'\nmetrics = '127.0.0.1:0'\n";
+
+    fn get(address: &Address, path: &str) -> String {
+        let mut stream = std::net::TcpStream::connect(address.to_string()).unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_host_starts_tells_how_it_is_and_stops() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config::parse(LISTEN, folder.path()).unwrap();
+        let host = Host::start(config).await.unwrap();
+        let metrics = host.address("metrics").unwrap().clone();
+        let api = host.address("api").unwrap().clone();
+        assert!(host.address("web").is_none(), "there is no gateway");
+        let (stop, stopped) = watch::channel(false);
+        let serving = tokio::spawn(host.serve(stopped));
+        let asked = tokio::task::spawn_blocking(move || {
+            assert!(get(&metrics, "/healthz").ends_with("alive\n"));
+            assert!(get(&metrics, "/readyz").ends_with("ready\n"));
+            let text = get(&metrics, "/metrics");
+            for name in [
+                "cofactor_build_info{",
+                "cofactor_verdicts_total{verdict=\"pass\"} 0",
+                "cofactor_step_seconds_bucket{le=\"+Inf\"} 0",
+                "cofactor_commit_seconds_count 0",
+                "cofactor_conflicts_total 0",
+                "cofactor_faults_total 0",
+                "cofactor_instances_busy 0",
+            ] {
+                assert!(text.contains(name), "{name}\n{text}");
+            }
+            assert!(get(&api, "/v1/openapi.json").contains("\"openapi\": \"3.1.0\""));
+            assert!(get(&api, "/v1/description").starts_with("HTTP/1.1 401 "));
+        });
+        asked.await.unwrap();
+        stop.send(true).unwrap();
+        serving.await.unwrap();
+        assert!(
+            folder.path().join("cofactor.anchor").exists(),
+            "the anchor is written"
+        );
+    }
+
+    #[test]
+    fn what_keeps_a_host_from_starting_is_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        file("wrong.toml", "[totp]\nwindow = 99\n");
+        file("wrong.wasm", "no component");
+        let pinned = format!("[component]\nsha256 = '{}'", "0".repeat(64));
+        // The digest is compared first: what is no component at all is refused for its digest.
+        let both = format!("{pinned}\nfile = 'wrong.wasm'");
+        for (text, said) in [
+            (pinned.as_str(), "but the configuration pins 000000"),
+            (&both, "but the configuration pins 000000"),
+            ("component.file = 'wrong.wasm'", "could not be compiled"),
+            ("component.file = 'nowhere.wasm'", "cannot read"),
+            ("policy.file = 'nowhere.toml'", "cannot read"),
+            ("policy.file = 'wrong.toml'", "the policy has 1 error(s)"),
+        ] {
+            let config = Config::parse(text, folder.path()).unwrap();
+            let error = service(&config).err().unwrap().to_string();
+            assert!(error.contains(said), "{text}: {error}");
+        }
+        assert!(!Path::new("cofactor.db").exists());
+    }
+}

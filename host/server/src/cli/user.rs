@@ -11,8 +11,7 @@ use cofactor_runtime::store::Name;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{ConfigFile, Exit, Failure, output, wait};
-use crate::serve;
+use super::{ConfigFile, Exit, Failure, open_service, output, wait};
 use crate::store::embedded::EmbeddedStore;
 
 /// Accounts: add, look at, enrol, unlock, remove
@@ -198,7 +197,7 @@ impl Who {
             issuer: self.issuer.clone(),
             user: user.as_str().to_owned(),
         };
-        Ok((serve::service(&config)?, name))
+        Ok((open_service(&config)?, name))
     }
 }
 
@@ -270,7 +269,7 @@ impl List {
     fn run(self) -> Result<(), Failure> {
         const PAGE: u32 = 1000;
         let config = self.config.load()?;
-        let service = serve::service(&config)?;
+        let service = open_service(&config)?;
         let mut after: Option<Name> = None;
         loop {
             let page = service.store().names(after.as_ref(), PAGE)?;
