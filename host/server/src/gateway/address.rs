@@ -49,11 +49,13 @@ const MOST_HOPS: usize = 32;
 /// word. `forwarded` are the values of `X-Forwarded-For` in the order of the message. None where the hop that counts
 /// cannot be read, or there are more than 32: absent is never trusted.
 ///
+/// A connection over a Unix socket has no address: whoever may open the socket is a gateway, and is believed.
+///
 /// A hop is an address, or an address and a port (`192.0.2.1:443`, `[2001:db8::1]:443`). Addresses of version 4 in
 /// version 6 clothes are undressed.
 #[must_use]
 pub fn client_address(peer: IpAddr, forwarded: &[&[u8]], trusted: &Prefixes) -> Option<IpAddr> {
-    let mut client = peer.to_canonical();
+    let mut client = peer.map(|peer| peer.to_canonical());
     let hops = forwarded
         .iter()
         .rev()
@@ -61,15 +63,15 @@ pub fn client_address(peer: IpAddr, forwarded: &[&[u8]], trusted: &Prefixes) -> 
         .map(<[u8]>::trim_ascii)
         .filter(|hop| !hop.is_empty());
     for (index, hop) in hops.enumerate() {
-        if !trusted.contain(client) {
-            return Some(client);
+        if client.is_some_and(|client| !trusted.contain(client)) {
+            return client;
         }
         if index == MOST_HOPS {
             return None;
         }
-        client = address(std::str::from_utf8(hop).ok()?)?;
+        client = Some(address(std::str::from_utf8(hop).ok()?)?);
     }
-    Some(client)
+    client
 }
 
 fn address(hop: &str) -> Option<IpAddr> {
@@ -156,7 +158,7 @@ mod tests {
             }
             let forwarded = texts(&case["x_forwarded_for"]);
             let forwarded: Vec<&[u8]> = forwarded.iter().map(|value| value.as_bytes()).collect();
-            let peer = case["peer"].as_str().unwrap().parse().unwrap();
+            let peer = Some(case["peer"].as_str().unwrap().parse().unwrap());
             let found = client_address(peer, &forwarded, &trusted.unwrap());
             // Words stand for "no address"; where the file leaves it open, ours is the address without its port.
             let expected = expected.split(' ').next().unwrap().parse::<IpAddr>().ok();
@@ -181,6 +183,8 @@ mod tests {
             ("192.0.2.1", "2001:db8::1", Some("2001:db8::1")),
             ("fd00::5", "198.51.100.9, fd00::7", Some("198.51.100.9")),
             ("fd00::5", "fd00::6, fd00::7", Some("fd00::6")),
+            ("unix", "198.51.100.9, fd00::7", Some("198.51.100.9")),
+            ("unix", "", None),
         ];
         for (peer, forwarded, expected) in cases {
             let found = client_address(peer.parse().unwrap(), &[forwarded.as_bytes()], &trusted);

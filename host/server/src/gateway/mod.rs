@@ -7,6 +7,7 @@
 //! | [`caller`] | which gateway asks, and what it says of the client |
 //! | [`address`] | the client's address, by trusted proxies only |
 //! | [`site`] | sites, addresses on them, and where a browser may be sent back to |
+//! | [`path`] | paths that everybody reads in the same way |
 //! | [`cookie`] | our cookies |
 //! | [`session`] | the session in its cookie, and passes that still hold |
 //! | [`nginx`] | the answer to nginx's `auth_request` |
@@ -16,6 +17,7 @@ pub mod caller;
 pub mod config;
 pub mod cookie;
 pub mod nginx;
+pub mod path;
 pub mod session;
 pub mod site;
 

@@ -131,8 +131,8 @@ mod tests {
         let texts = Texts::accepted(None).unwrap();
         assert_eq!(
             texts.fill("page", "signed-in-as", &[("user", "{user}<b>")]),
-            "Signed in as {user}<b>"
+            "User: {user}<b>"
         );
-        assert_eq!(texts.fill("page", "signed-in-as", &[]), "Signed in as ");
+        assert_eq!(texts.fill("page", "signed-in-as", &[]), "User: ");
     }
 }
