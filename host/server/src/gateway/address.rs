@@ -54,7 +54,11 @@ const MOST_HOPS: usize = 32;
 /// A hop is an address, or an address and a port (`192.0.2.1:443`, `[2001:db8::1]:443`). Addresses of version 4 in
 /// version 6 clothes are undressed.
 #[must_use]
-pub fn client_address(peer: IpAddr, forwarded: &[&[u8]], trusted: &Prefixes) -> Option<IpAddr> {
+pub fn client_address(
+    peer: Option<IpAddr>,
+    forwarded: &[&[u8]],
+    trusted: &Prefixes,
+) -> Option<IpAddr> {
     let mut client = peer.map(|peer| peer.to_canonical());
     let hops = forwarded
         .iter()
@@ -187,7 +191,7 @@ mod tests {
             ("unix", "", None),
         ];
         for (peer, forwarded, expected) in cases {
-            let found = client_address(peer.parse().unwrap(), &[forwarded.as_bytes()], &trusted);
+            let found = client_address(peer.parse().ok(), &[forwarded.as_bytes()], &trusted);
             assert_eq!(
                 found,
                 expected.map(|text| text.parse().unwrap()),

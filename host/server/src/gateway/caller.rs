@@ -1,6 +1,6 @@
 //! Who asks: a gateway that proves itself, and what it says of the client.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::ConnectInfo;
@@ -58,12 +58,7 @@ impl Caller {
     /// # Errors
     /// [`CallerError::Stranger`], whichever of both is wrong.
     pub fn of(gateways: &Gateways, parts: &Parts) -> Result<Self, CallerError> {
-        // Whoever serves the router has to say where connections come from; otherwise nobody is a gateway.
-        let peer = parts
-            .extensions
-            .get::<ConnectInfo<SocketAddr>>()
-            .ok_or(CallerError::Stranger)?;
-        let peer = peer.0.ip();
+        let peer = peer(parts);
         let secret = single(&parts.headers, &SECRET)?.ok_or(CallerError::Stranger)?;
         let digest = Gateway::digest(secret);
         let gateway = gateways
@@ -76,7 +71,7 @@ impl Caller {
                     found
                 }
             })
-            .filter(|gateway| gateway.peers.contain(peer))
+            .filter(|gateway| gateway.connects_from(peer))
             .ok_or(CallerError::Stranger)?;
         let forwarded: Vec<&[u8]> = parts
             .headers
@@ -122,6 +117,15 @@ impl Caller {
         }
         Ok(address)
     }
+}
+
+/// The address that a connection comes from; none for the Unix socket, whose connections have no address.
+#[must_use]
+pub fn peer(parts: &Parts) -> Option<IpAddr> {
+    parts
+        .extensions
+        .get::<ConnectInfo<SocketAddr>>()
+        .map(|peer| peer.0.ip())
 }
 
 /// The method that the client asked with.

@@ -1,5 +1,6 @@
 //! `[[gateway]]`: who may ask, for which sites, and whose users they are.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,7 +26,8 @@ pub struct GatewaySection {
     /// Which protocol it speaks.
     #[serde(default)]
     pub kind: Kind,
-    /// Where its connections come from: address prefixes. Everybody (`0.0.0.0/0`) is refused.
+    /// Where its connections come from: address prefixes, and `unix` for the Unix socket of `listen.web`. Everybody
+    /// (`0.0.0.0/0`) is refused.
     pub peers: Vec<String>,
     /// Proxies in front of the gateway that are believed in `X-Forwarded-For`, besides `peers`. Absent: none.
     #[serde(default)]
@@ -115,6 +117,8 @@ pub struct Gateway {
     pub ambiguous_paths: AmbiguousPaths,
     /// Where its connections come from.
     pub peers: Prefixes,
+    /// Whether they may also come from the Unix socket.
+    pub over_unix: bool,
     /// Who is believed in `X-Forwarded-For`.
     pub trusted: Prefixes,
     secret: [u8; 32],
@@ -147,11 +151,17 @@ impl Gateway {
                 ));
             }
         }
-        let peers = Prefixes::parse(&section.peers).map_err(|error| problem("peers", error))?;
-        if peers.is_empty() {
+        let (unix, networks): (Vec<String>, Vec<String>) = section
+            .peers
+            .iter()
+            .cloned()
+            .partition(|peer| peer == "unix");
+        let peers = Prefixes::parse(&networks).map_err(|error| problem("peers", error))?;
+        let over_unix = !unix.is_empty();
+        if peers.is_empty() && !over_unix {
             return Err(problem(
                 "peers",
-                "expected at least one address prefix, such as 127.0.0.1/32".into(),
+                "expected at least one address prefix, such as 127.0.0.1/32, or unix".into(),
             ));
         }
         let proxies =
@@ -175,6 +185,7 @@ impl Gateway {
             ambiguous_paths: section.ambiguous_paths,
             trusted: peers.and(&proxies),
             peers,
+            over_unix,
             secret: secret(section, folder).map_err(|error| problem("secret", error))?,
             sites,
             name,
@@ -201,6 +212,12 @@ impl Gateway {
             issuer: self.issuer.clone(),
             user: user.as_str().to_owned(),
         }
+    }
+
+    /// Whether it connects from there; none is the Unix socket.
+    #[must_use]
+    pub fn connects_from(&self, peer: Option<IpAddr>) -> bool {
+        peer.map_or(self.over_unix, |peer| self.peers.contain(peer))
     }
 
     /// Whether it guards this site.

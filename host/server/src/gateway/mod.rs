@@ -201,7 +201,7 @@ pub enum Judgement {
 }
 
 /// The endpoints for gateways, and the pages. Whoever serves it gives each request a `ConnectInfo<SocketAddr>` with the
-/// connection's address: without one, nobody is a gateway.
+/// connection's address; a request without one came over the Unix socket.
 pub fn router<S: Store>(front: Arc<Front<S>>) -> Router {
     Router::new()
         .merge(nginx::router())

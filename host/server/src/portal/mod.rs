@@ -24,11 +24,10 @@ mod texts;
 mod ticket;
 mod visitor;
 
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -150,14 +149,6 @@ pub(crate) fn style_path() -> &'static str {
 /// A path under the reserved one.
 fn path(rest: &str) -> String {
     format!("{RESERVED}{rest}")
-}
-
-/// The address that a connection comes from.
-fn peer(parts: &Parts) -> Option<IpAddr> {
-    parts
-        .extensions
-        .get::<ConnectInfo<SocketAddr>>()
-        .map(|peer| peer.0.ip())
 }
 
 /// A parameter of the query: none where it is not there, or there twice.

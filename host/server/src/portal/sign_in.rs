@@ -151,6 +151,13 @@ pub(super) fn settle<S: Store>(
     } = settled;
     match outcome {
         Outcome::Allow(allowance) => {
+            tracing::info!(
+                gateway = visitor.gateway.name,
+                user = ?visitor.user,
+                method = allowance.claims.method,
+                reason = allowance.claims.reason,
+                "allowed"
+            );
             let session = session(account.0.to_vec(), allowance.claims)?;
             leave(front, visitor, Some(session), back, headers)
         }

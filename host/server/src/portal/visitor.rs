@@ -20,7 +20,7 @@ use super::texts::Texts;
 use super::ticket::{Stage, Ticket};
 use crate::gateway::Front;
 use crate::gateway::address::client_address;
-use crate::gateway::caller::{Caller, CallerError, FORWARDED, SECRET};
+use crate::gateway::caller::{Caller, CallerError, FORWARDED, SECRET, peer};
 use crate::gateway::config::{Gateway, Portal};
 use crate::gateway::cookie::Cookie;
 use crate::gateway::site::Site;
@@ -163,8 +163,7 @@ impl Visitor {
             .iter()
             .map(|value| value.as_bytes())
             .collect();
-        let address = super::peer(parts)
-            .and_then(|peer| client_address(peer, &forwarded, &gateway.trusted))
+        let address = client_address(peer(parts), &forwarded, &gateway.trusted)
             .map(|address| address.to_string());
         Ok(Self {
             gateway,
