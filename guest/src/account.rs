@@ -219,11 +219,13 @@ pub enum RecordError {
 }
 
 impl Account {
-    /// An account without a credential.
+    /// An account without a credential. Its generation begins at the instant, so that the sessions of an account that
+    /// was removed are void for another of the same name (ID-04).
     pub fn new(at: u64) -> Self {
         Self {
             created: at,
             latest: at,
+            generation: at,
             ..Self::default()
         }
     }

@@ -166,6 +166,26 @@ impl KeyRing {
         }
     }
 
+    /// The same record under the newest key; none where it is under it already.
+    ///
+    /// # Errors
+    /// [`ResealError::Broken`] where no key of the ring opens it as this tenant's, this account's and this version's.
+    pub fn reseal_record(
+        &self,
+        tenant: &str,
+        account: AccountId,
+        version: u64,
+        sealed: &[u8],
+    ) -> Result<Option<Vec<u8>>, ResealError> {
+        if SealedBox::key_of(sealed) == Some(self.current()) {
+            return Ok(None);
+        }
+        let seals = self.sealed_box(RECORD);
+        let bound = record_binding(tenant, account, version);
+        let record = seals.open(&bound, sealed).ok_or(ResealError::Broken)?;
+        Ok(Some(seals.seal(&bound, &record)?))
+    }
+
     /// What derives the component's keys for one account, for many accounts.
     pub(crate) fn account_keys(&self) -> AccountKeys {
         let extracted = |generation: &Generation| {
@@ -328,6 +348,20 @@ impl SealedBox {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("could not seal: no randomness")]
 pub struct SealError;
+
+/// Why a record could not be sealed anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ResealError {
+    /// No key of the ring opens it.
+    #[error("its seal is broken, or its key is gone")]
+    Broken,
+    /// There is no randomness.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+}
+
+/// What records are sealed for.
+pub(crate) const RECORD: &str = "record";
 
 /// What a record is bound to: tenant, account and version.
 pub(crate) fn record_binding(tenant: &str, account: AccountId, version: u64) -> Vec<u8> {

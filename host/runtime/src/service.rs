@@ -18,7 +18,9 @@ use crate::contract::{
 };
 use crate::metrics::Metrics;
 use crate::plugin::{Plugin, PluginError, Policy};
-use crate::seal::{AccountKeys, KeyRing, SealedBox, effect_binding, random, record_binding};
+use crate::seal::{
+    AccountKeys, KeyRing, RECORD, SealedBox, effect_binding, random, record_binding,
+};
 use crate::store::{
     AccountId, Commit, Committed, Load, Name, OutboxRow, Query, Store, StoreError, Write,
 };
@@ -109,7 +111,7 @@ impl<S: Store> Service<S> {
             .map_err(ServiceError::Policy)?;
         let observer = Observer::new(&ring, &policy.compiled().host);
         Ok(Self {
-            records: ring.sealed_box("record"),
+            records: ring.sealed_box(RECORD),
             effects: ring.sealed_box("outbox"),
             account_keys: ring.account_keys(),
             plugin,
@@ -309,6 +311,10 @@ impl<S: Store> Service<S> {
         let mut id = loaded.id;
         let account = record.as_ref().map(|record| record.as_slice());
         let mut transition = self.plugin.step(&self.policy, &context, account, event)?;
+        if !loaded.known && matches!(transition.account, Change::Keep) {
+            // The generation of an account that never came to be is not the shadow record's.
+            transition.generation = loaded.generation;
+        }
         let create = !loaded.known && matches!(transition.account, Change::Write(_));
         if create {
             // A new account hashes with keys of its own, and those belong to its id: run again with them.
