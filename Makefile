@@ -28,7 +28,7 @@ bench: build ## Measure; every figure beside its baseline from the same run
 soak: toolchain peers ## The long versions: races, kills, fuzzing, mutants (hours)
 	@mkdir -p $(REPORT)
 	$(CARGO_BUILD) --all-targets
-	COFACTOR_SOAK=1 cargo test --release --locked --workspace --no-fail-fast -- --nocapture 2>&1 | tee $(REPORT)/soak.txt
+	COFACTOR_SOAK=1 PROPTEST_CASES=200000 cargo test --release --locked --workspace --no-fail-fast -- --nocapture 2>&1 | tee $(REPORT)/soak.txt
 	@tests/mutants
 
 build: toolchain ## Build guest and host

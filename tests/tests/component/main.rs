@@ -12,4 +12,5 @@ mod contract;
 mod cost;
 mod hostile;
 mod memory;
+mod programs;
 mod races;
