@@ -129,6 +129,7 @@ impl<S: Store> Front<S> {
                     });
                 }
                 Verdict::StepUp(step_up) => Judgement::StepUp(step_up),
+                Verdict::Deny(denial) if is_over(&denial) => Judgement::None,
                 Verdict::Deny(denial) => Judgement::Deny(denial),
                 Verdict::Other(_) => Judgement::None,
             };
@@ -209,6 +210,14 @@ pub fn router<S: Store>(front: Arc<Front<S>>) -> Router {
         .with_state(front)
 }
 
+/// Whether a session was denied because it is over: it is none then, and the user may begin another.
+fn is_over(denial: &Denial) -> bool {
+    matches!(
+        denial.internal_reason.as_str(),
+        "session-expired" | "session-idle" | "session-revoked" | "application-mismatch"
+    )
+}
+
 fn pass(
     user: &CanonicalName,
     claims: &Claims,
@@ -225,4 +234,169 @@ fn pass(
         level: HeaderValue::from(u16::from(claims.level)),
         verified: HeaderValue::try_from(instant_text(claims.verified)).ok()?,
     })
+}
+
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use axum::http::header::COOKIE;
+    use cofactor_runtime::clock::{Clock, ClockJumped};
+    use cofactor_runtime::contract::{Action, Administration, AdministrationChange, Event, Origin};
+    use cofactor_runtime::plugin::{Options, Plugin};
+    use cofactor_runtime::seal::KeyRing;
+    use cofactor_runtime::store::memory::MemoryStore;
+
+    use super::*;
+    use crate::names::Names;
+
+    const START: u64 = 1_700_000_000_000;
+
+    struct Hands(AtomicU64);
+
+    impl Clock for Hands {
+        fn now(&self) -> Result<u64, ClockJumped> {
+            Ok(self.0.load(Ordering::SeqCst))
+        }
+    }
+
+    struct House {
+        front: Front<MemoryStore>,
+        clock: Arc<Hands>,
+        gateway: Gateway,
+        user: CanonicalName,
+        target: Address,
+    }
+
+    impl House {
+        async fn with_an_account() -> Self {
+            let plugin = Plugin::load(cofactor_component::COMPONENT, &Options::default()).unwrap();
+            let clock = Arc::new(Hands(AtomicU64::new(START)));
+            let ring = KeyRing::generate(START).unwrap();
+            let service =
+                Service::new(plugin, MemoryStore::new(), ring, "", clock.clone()).unwrap();
+            let gateways = Gateways::new(&[], Names::default(), std::path::Path::new(".")).unwrap();
+            let front = Front::new(Arc::new(service), gateways, &Default::default()).unwrap();
+            let house = Self {
+                front,
+                clock,
+                gateway: session::tests::gateway("one"),
+                user: session::tests::user("alice"),
+                target: Address::parse("https://a.example/x").unwrap(),
+            };
+            house.administer(1, AdministrationChange::Create).await;
+            house
+        }
+
+        async fn administer(&self, id: u8, change: AdministrationChange) {
+            let administration = Administration {
+                actor: "test".into(),
+                why: "test".into(),
+                change,
+            };
+            let event = Event {
+                id: vec![id; 16],
+                origin: Origin {
+                    user: self.user.as_str().into(),
+                    known: false,
+                    groups: Vec::new(),
+                    application: "wiki".into(),
+                    gateway: "test".into(),
+                    binding: vec![1; 32],
+                    address: None,
+                    language: String::new(),
+                },
+                action: Action::Administer(administration),
+            };
+            let name = self.gateway.account(&self.user);
+            self.front.service.step(&name, event).await.unwrap();
+        }
+
+        /// A cookie header with a session that was verified now.
+        fn cookie(&self, application: &str, level: u8) -> HeaderMap {
+            let name = self.gateway.account(&self.user);
+            let now = self.clock.now().unwrap();
+            let session = Session {
+                id: vec![1; 16],
+                account: vec![2; 16],
+                claims: Claims {
+                    application: application.into(),
+                    generation: self.front.service.generation(&name).unwrap().unwrap(),
+                    level,
+                    method: "totp".into(),
+                    amr: vec!["otp".into(), "mfa".into()],
+                    reason: "successfully-completed".into(),
+                    started: now,
+                    verified: now,
+                    active: now,
+                },
+            };
+            let value = self
+                .front
+                .sessions
+                .seal(&self.gateway, &self.user, &session);
+            let cookie = format!("__Host-cofactor={}", value.unwrap());
+            let mut headers = HeaderMap::new();
+            headers.insert(COOKIE, HeaderValue::try_from(cookie).unwrap());
+            headers
+        }
+
+        fn judge(&self, headers: &HeaderMap) -> &'static str {
+            let visit = Visit {
+                gateway: &self.gateway,
+                user: &self.user,
+                target: &self.target,
+                method: "GET",
+                address: None,
+            };
+            match self.front.judge(&visit, headers).unwrap() {
+                Judgement::Pass { renewed: None, .. } => "pass",
+                Judgement::Pass { .. } => "pass, renewed",
+                Judgement::StepUp(_) => "step up",
+                Judgement::Deny(_) => "deny",
+                Judgement::None => "none",
+            }
+        }
+
+        fn wait(&self, ms: u64) {
+            self.clock.0.fetch_add(ms, Ordering::SeqCst);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_session_passes_is_renewed_and_ends_when_it_was_not_used() {
+        let house = House::with_an_account().await;
+        let cookie = house.cookie("wiki", 2);
+        assert_eq!(house.judge(&cookie), "pass");
+        house.wait(61_000);
+        assert_eq!(house.judge(&cookie), "pass, renewed");
+        house.wait(60 * 60_000);
+        assert_eq!(house.judge(&cookie), "none");
+    }
+
+    #[tokio::test]
+    async fn a_revoked_session_is_none_at_the_next_request() {
+        let house = House::with_an_account().await;
+        let cookie = house.cookie("wiki", 2);
+        assert_eq!(house.judge(&cookie), "pass");
+        house.administer(2, AdministrationChange::SignOut).await;
+        assert_eq!(house.judge(&cookie), "none");
+        assert_eq!(house.judge(&house.cookie("wiki", 2)), "pass");
+        house.administer(3, AdministrationChange::Remove).await;
+        assert_eq!(house.judge(&cookie), "none");
+    }
+
+    #[tokio::test]
+    async fn a_session_of_another_application_or_level_is_not_enough() {
+        let house = House::with_an_account().await;
+        assert_eq!(house.judge(&house.cookie("shop", 2)), "none");
+        assert_eq!(house.judge(&house.cookie("wiki", 1)), "step up");
+        assert_eq!(house.judge(&HeaderMap::new()), "none");
+    }
 }
