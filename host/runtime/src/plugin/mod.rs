@@ -5,19 +5,17 @@
 //! a malformed answer is a [`Fault`](PluginError::Fault), which denies.
 
 mod bounds;
+mod engine;
+mod error;
 mod fuel;
 
-use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sha2::{Digest, Sha256};
 use wasmtime::component::{
     Component, ComponentExportIndex, ComponentNamedList, InstancePre, Lift, Linker, Lower,
 };
-use wasmtime::{
-    Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, ResourceLimiter, Store,
-    StoreLimits, StoreLimitsBuilder, Trap,
-};
+use wasmtime::{Engine, ResourceLimiter, Store};
 
 use crate::contract::{
     AccountView, Claims, CompiledPolicy, Context, Description, Event, Fault, PolicyError, Request,
@@ -25,7 +23,11 @@ use crate::contract::{
 };
 
 pub use bounds::{MAX_ACCOUNT, MAX_POLICY, MAX_POLICY_SOURCE, check_event};
+pub use error::{Failure, Hex, LoadError, PluginError};
 pub use fuel::Fuel;
+
+use engine::{Limits, Permit, config};
+use error::{classify, describe_error};
 
 /// The interface that a component exports.
 const INTERFACE: &str = "cofactor:mfa/verifier@0.1.0";
@@ -51,91 +53,6 @@ impl Default for Options {
             memory: 4 << 16,
             fuel: Fuel::default(),
         }
-    }
-}
-
-/// Why a component was not loaded. Whatever ran before goes on running.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// The bytes are not the ones that the configuration pins.
-    #[error("the component's SHA-256 is {found}, but the configuration pins {pinned}")]
-    Digest {
-        /// What the bytes have.
-        found: Hex,
-        /// What was asked for.
-        pinned: Hex,
-    },
-    /// It wants something from the host: it would have a way out.
-    #[error("the component imports `{0}`; a component may import nothing")]
-    Imports(String),
-    /// It does not export what the contract says.
-    #[error("the component does not export `{INTERFACE}` as the contract has it: {0}")]
-    Contract(String),
-    /// It needs more than an instance may have.
-    #[error("the component does not fit: {0}")]
-    Resources(String),
-    /// It is no component, or it could not be compiled.
-    #[error("the component could not be compiled: {0}")]
-    Invalid(String),
-    /// It failed when it was asked what it is.
-    #[error("the component failed when it was asked to describe itself: {0}")]
-    Describe(PluginError),
-}
-
-/// Why a call has no result. Always a denial.
-#[derive(Debug, thiserror::Error)]
-pub enum PluginError {
-    /// All instances are busy: 503, never the user's failure.
-    #[error("all instances are busy")]
-    Overloaded,
-    /// The component answered with a fault of its own.
-    #[error("the component answered with a fault: {0:?}")]
-    Component(Fault),
-    /// The component trapped, ran out of fuel or memory, or answered with more than it may.
-    #[error("the component failed: {0}")]
-    Fault(Failure),
-    /// What it was to be asked breaks the contract; it was not asked.
-    #[error("the input breaks the contract: {0}")]
-    BadRequest(String),
-    /// The answer breaks the contract.
-    #[error("the component's answer breaks the contract: {0}")]
-    Malformed(String),
-}
-
-/// How a component failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// It used up its fuel: an endless loop, or work out of proportion.
-    OutOfFuel,
-    /// It trapped: the engine's name of the trap.
-    Trap(String),
-    /// Its answer was larger than an answer may be, or could not be read.
-    Answer(String),
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::OutOfFuel => f.write_str("it used up its fuel"),
-            Self::Trap(trap) => write!(f, "it trapped: {trap}"),
-            Self::Answer(what) => write!(f, "its answer could not be taken: {what}"),
-        }
-    }
-}
-
-/// A SHA-256 digest in hexadecimal.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Hex(pub [u8; 32]);
-
-impl fmt::Display for Hex {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for Hex {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
     }
 }
 
@@ -463,119 +380,4 @@ impl Exports {
             view: of("view")?,
         })
     }
-}
-
-/// One call's place among those that may run at once.
-struct Permit<'a>(&'a AtomicUsize);
-
-impl<'a> Permit<'a> {
-    fn take(busy: &'a AtomicUsize, instances: usize) -> Result<Self, PluginError> {
-        if busy.fetch_add(1, Ordering::AcqRel) >= instances {
-            busy.fetch_sub(1, Ordering::AcqRel);
-            return Err(PluginError::Overloaded);
-        }
-        Ok(Self(busy))
-    }
-}
-
-impl Drop for Permit<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-/// What an instance may have.
-struct Limits(StoreLimits);
-
-impl Limits {
-    fn new(memory: usize) -> Self {
-        Self(
-            StoreLimitsBuilder::new()
-                .memory_size(memory)
-                .table_elements(bounds::MAX_TABLE)
-                .memories(1)
-                .instances(8)
-                .tables(4)
-                .trap_on_grow_failure(true)
-                .build(),
-        )
-    }
-}
-
-impl ResourceLimiter for Limits {
-    fn memory_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        self.0.memory_growing(current, desired, maximum)
-    }
-
-    fn table_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        self.0.table_growing(current, desired, maximum)
-    }
-
-    fn instances(&self) -> usize {
-        self.0.instances()
-    }
-
-    fn tables(&self) -> usize {
-        self.0.tables()
-    }
-
-    fn memories(&self) -> usize {
-        self.0.memories()
-    }
-}
-
-/// The engine as it was measured: see docs/engine.md for what each choice buys.
-fn config(options: &Options) -> Config {
-    let instances = options.instances.clamp(1, 1_000);
-    let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(instances)
-        .total_core_instances(4 * instances)
-        .total_memories(instances)
-        .total_tables(2 * instances)
-        .max_memory_size(options.memory)
-        .table_elements(bounds::MAX_TABLE)
-        .max_memories_per_component(1)
-        .max_tables_per_component(4)
-        .linear_memory_keep_resident(options.memory)
-        .table_keep_resident(16 << 10);
-    let mut config = Config::new();
-    config
-        .wasm_component_model(true)
-        .concurrency_support(false)
-        .consume_fuel(true)
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
-        .memory_init_cow(true)
-        .wasm_relaxed_simd(false)
-        .cranelift_nan_canonicalization(true);
-    config
-}
-
-fn classify(error: &wasmtime::Error) -> PluginError {
-    if error.is::<wasmtime::PoolConcurrencyLimitError>() {
-        return PluginError::Overloaded;
-    }
-    PluginError::Fault(match error.downcast_ref::<Trap>() {
-        Some(Trap::OutOfFuel) => Failure::OutOfFuel,
-        Some(trap) => Failure::Trap(trap.to_string()),
-        None => Failure::Answer(describe_error(error)),
-    })
-}
-
-/// The whole chain of causes in one line; wasmtime's own text has a backtrace in it.
-fn describe_error(error: &wasmtime::Error) -> String {
-    error
-        .chain()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
 }
