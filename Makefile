@@ -17,9 +17,9 @@ run: build ## Build, and start the demonstration on loopback
 	@target/release/cofactor demo
 
 test: toolchain peers ## Run every test: units, vectors, real gateways, races, crashes, attacks
-	@mkdir -p $(REPORT)
+	@mkdir -p $(REPORT) && rm -f $(REPORT)/skipped.txt
 	$(CARGO_BUILD) --all-targets
-	cargo test --release --locked --workspace --no-fail-fast 2>&1 | tee $(REPORT)/tests.txt
+	COFACTOR_REPORT=$(abspath $(REPORT)) cargo test --release --locked --workspace --no-fail-fast 2>&1 | tee $(REPORT)/tests.txt
 	@target/release/attack-report tests/attacks.toml $(REPORT)/tests.txt
 
 bench: build ## Measure; every figure beside its baseline from the same run

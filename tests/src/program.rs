@@ -1,6 +1,7 @@
 //! Real programs: where they are, how they are started, and that they are gone afterwards.
 
 use std::env;
+use std::io::Write as _;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
@@ -19,7 +20,7 @@ pub fn peer(name: &str) -> Option<PathBuf> {
     if env::var("COFACTOR_SKIP")
         .is_ok_and(|skip| skip.split(',').any(|skipped| skipped.trim() == name))
     {
-        eprintln!("SKIPPED: {name} is in COFACTOR_SKIP");
+        note_skipped(name);
         return None;
     }
     match find(name) {
@@ -27,6 +28,23 @@ pub fn peer(name: &str) -> Option<PathBuf> {
         None => panic!(
             "{name} is missing: `tests/peers install` installs it, COFACTOR_SKIP={name} does without"
         ),
+    }
+}
+
+/// A test's own output is hidden when it passes, so what it left out goes to a file that the summary prints.
+fn note_skipped(program: &str) {
+    let thread = std::thread::current();
+    let line = format!("{}: without {program}\n", thread.name().unwrap_or("a test"));
+    let Some(folder) = env::var_os("COFACTOR_REPORT") else {
+        return eprint!("SKIPPED {line}");
+    };
+    let file = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(Path::new(&folder).join("skipped.txt"));
+    let written = file.and_then(|mut file| file.write_all(line.as_bytes()));
+    if let Err(error) = written {
+        eprintln!("SKIPPED {line}, and the report cannot be written: {error}");
     }
 }
 
