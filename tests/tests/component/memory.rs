@@ -7,7 +7,7 @@ use cofactor_tests::scenario::{Scenario, answer, begin, plugin};
 use wasmtime::{Config, Engine, Module};
 
 /// A policy document of 64 KiB with 64 applications: the largest that is legal.
-pub fn largest_policy() -> String {
+pub(crate) fn largest_policy() -> String {
     let mut text = String::from("[challenge]\nmax-open = 8\n");
     for i in 0..64 {
         let name = format!("{i:0>128}");
@@ -24,7 +24,7 @@ pub fn largest_policy() -> String {
 }
 
 /// A user with as many credentials, challenges and enrolments as an account may hold, each with the longest fields.
-pub fn largest_account(policy: &str) -> Scenario {
+pub(crate) fn largest_account(policy: &str) -> Scenario {
     let mut it = Scenario::new(policy).unwrap();
     it.origin.application = "a".repeat(128);
     it.origin.user = "u".repeat(256);
