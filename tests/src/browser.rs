@@ -13,9 +13,9 @@ use crate::program::{Running, free_port, peer, wait_for};
 /// How the page is shown.
 #[derive(Clone, Copy, Debug)]
 pub struct View {
-    /// Window width in CSS pixels.
+    /// Width in CSS pixels.
     pub width: u32,
-    /// Window height in CSS pixels.
+    /// Height in CSS pixels.
     pub height: u32,
     /// Whether the user prefers a dark page.
     pub dark: bool,
@@ -39,6 +39,11 @@ impl View {
         scripts: false,
     };
 }
+
+/// The return key, as WebDriver writes it.
+pub const ENTER: char = '\u{e007}';
+/// The tabulator key, as WebDriver writes it.
+pub const TAB: char = '\u{e004}';
 
 /// One browser with a profile of its own.
 pub struct Browser {
@@ -90,13 +95,22 @@ impl Browser {
             arguments.push("--blink-settings=preferredColorScheme=0".to_owned());
         }
         let scripts = if view.scripts { 1 } else { 2 };
+        // A window cannot be as narrow as a telephone; what the page is told can.
+        let is_narrow = view.width < 600;
+        let metrics = json!({
+            "width": view.width, "height": view.height, "mobile": is_narrow, "touch": is_narrow,
+            "pixelRatio": if is_narrow { 2.0 } else { 1.0 },
+        });
         let wanted = json!({"capabilities": {"alwaysMatch": {
             "acceptInsecureCerts": true,
             "goog:chromeOptions": {
                 "binary": chromium,
                 "args": arguments,
+                "mobileEmulation": {"deviceMetrics": metrics},
                 "prefs": {"profile.managed_default_content_settings.javascript": scripts},
+                "perfLoggingPrefs": {"enableNetwork": true, "enablePage": false},
             },
+            "goog:loggingPrefs": {"performance": "ALL"},
         }}});
         let opened = value(agent.post(format!("{base}/session")).send_json(wanted)?)?;
         let id = opened
@@ -204,6 +218,97 @@ impl Browser {
         .map(drop)
     }
 
+    /// Types with the keyboard, into whatever has the focus.
+    ///
+    /// # Errors
+    /// Where the browser does not answer.
+    pub fn type_keys(&self, typed: &str) -> anyhow::Result<()> {
+        typed.chars().try_for_each(|key| self.press(key))
+    }
+
+    /// What has the focus: the element's name, with `#id` where it has one.
+    ///
+    /// # Errors
+    /// Where the browser does not answer.
+    pub fn focus(&self) -> anyhow::Result<String> {
+        let element = element_of(&self.get("element/active")?)?;
+        let name = text(self.get(&format!("element/{element}/name"))?)?.to_lowercase();
+        let id = self.get(&format!("element/{element}/attribute/id"))?;
+        Ok(match id.as_str() {
+            Some(id) if !id.is_empty() => format!("{name}#{id}"),
+            _ => name,
+        })
+    }
+
+    /// Moves the focus by the tabulator key until it is on such an element, as [`Browser::focus`] names it.
+    ///
+    /// # Errors
+    /// Where it never gets there.
+    pub fn tab_to(&self, wanted: &str) -> anyhow::Result<()> {
+        let mut passed = Vec::new();
+        for _ in 0..40 {
+            let focus = self.focus()?;
+            if focus == wanted {
+                return Ok(());
+            }
+            passed.push(focus);
+            self.press(TAB)?;
+        }
+        bail!("the keyboard does not lead to {wanted}: {passed:?}")
+    }
+
+    /// What assistive technology is told of each element that the CSS selector finds: role and name.
+    ///
+    /// # Errors
+    /// Where the browser does not answer.
+    pub fn spoken(&self, selector: &str) -> anyhow::Result<Vec<(String, String)>> {
+        let found = self.post(
+            "elements",
+            json!({"using": "css selector", "value": selector}),
+        )?;
+        let mut spoken = Vec::new();
+        for element in found.as_array().into_iter().flatten() {
+            let element = element_of(element)?;
+            spoken.push((
+                text(self.get(&format!("element/{element}/computedrole"))?)?,
+                text(self.get(&format!("element/{element}/computedlabel"))?)?,
+            ));
+        }
+        Ok(spoken)
+    }
+
+    /// Where the first element that the CSS selector finds is, in CSS pixels: `x`, `y`, `width`, `height`.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn rectangle(&self, selector: &str) -> anyhow::Result<Value> {
+        let element = self.element(selector)?;
+        self.get(&format!("element/{element}/rect"))
+    }
+
+    /// The addresses of all requests that the pages have made since the last call.
+    ///
+    /// # Errors
+    /// Where the browser does not answer.
+    pub fn requests(&self) -> anyhow::Result<Vec<String>> {
+        let log = self.post("se/log", json!({"type": "performance"}))?;
+        let mut addresses = Vec::new();
+        for entry in log.as_array().into_iter().flatten() {
+            let message = entry
+                .get("message")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            let message: Value = serde_json::from_str(message)?;
+            let is_request =
+                message.pointer("/message/method") == Some(&json!("Network.requestWillBeSent"));
+            let address = message.pointer("/message/params/request/url");
+            if let (true, Some(address)) = (is_request, address.and_then(Value::as_str)) {
+                addresses.push(address.to_owned());
+            }
+        }
+        Ok(addresses)
+    }
+
     /// Clicks the first element that the CSS selector finds.
     ///
     /// # Errors
@@ -243,11 +348,7 @@ impl Browser {
                 self.address().unwrap_or_default()
             )
         })?;
-        let id = found
-            .as_object()
-            .and_then(|fields| fields.values().next())
-            .and_then(Value::as_str);
-        Ok(id.context("no element")?.to_owned())
+        element_of(&found)
     }
 
     fn get(&self, path: &str) -> anyhow::Result<Value> {
@@ -267,6 +368,14 @@ impl Drop for Browser {
     fn drop(&mut self) {
         let _ = self.agent.delete(&self.session).call();
     }
+}
+
+fn element_of(found: &Value) -> anyhow::Result<String> {
+    let id = found
+        .as_object()
+        .and_then(|fields| fields.values().next())
+        .and_then(Value::as_str);
+    Ok(id.context("no element")?.to_owned())
 }
 
 fn value(mut answer: ureq::http::Response<ureq::Body>) -> anyhow::Result<Value> {

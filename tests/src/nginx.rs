@@ -44,7 +44,7 @@ pub struct Site {
     pub gateway: String,
     /// Further tables of cofactor.toml.
     pub tables: String,
-    /// Replacements in nginx's configuration, after the usual ones.
+    /// Replacements in nginx's configuration, after the usual ones; `@application@` stands for the application's port.
     pub edits: Vec<(String, String)>,
 }
 
@@ -180,14 +180,14 @@ fn configuration(
             format!("127.0.0.1:{}", application.port()),
         ),
         (
-            "/etc/nginx/cofactor.htpasswd".to_owned(),
-            format!("{here}/htpasswd"),
-        ),
-        (
             "change-me-to-a-long-random-text".to_owned(),
             SECRET.to_owned(),
         ),
     ];
+    if site.first == FirstFactor::Password {
+        let users = format!("{here}/htpasswd");
+        swaps.push(("/etc/nginx/cofactor.htpasswd".to_owned(), users));
+    }
     if site.first == FirstFactor::Header {
         let map = block(page, "nginx", "geo $from_the_proxy")?;
         text = text
@@ -203,7 +203,10 @@ fn configuration(
             "X-Forwarded-For   $proxy_add_x_forwarded_for".to_owned(),
         ));
     }
-    swaps.extend(site.edits.iter().cloned());
+    swaps.extend(site.edits.iter().map(|(from, to)| {
+        let to = to.replace("@application@", &application.port().to_string());
+        (from.clone(), to)
+    }));
     for (from, to) in swaps {
         if !text.contains(&from) {
             bail!("docs/nginx.md has no `{from}` any more");

@@ -4,6 +4,9 @@
 //! for a bounded time: TLS has ten seconds, the head of a request 75 (longer than the keep-alive of the usual gateways,
 //! so that the gateway is the one to close). A stop lets requests that run come to their end.
 
+mod strict;
+
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
@@ -14,6 +17,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use axum::http::HeaderValue;
+use axum::http::header::{CONNECTION, TRANSFER_ENCODING};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -27,6 +32,7 @@ use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 use crate::config::{Address, Door, Tls};
+use strict::Strict;
 
 /// How long a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -211,13 +217,23 @@ async fn converse<S>(
         if let Some(peer) = peer {
             request.extensions_mut().insert(ConnectInfo(peer));
         }
-        app.clone().oneshot(request.map(Body::new))
+        let is_last = request.headers().contains_key(TRANSFER_ENCODING);
+        let answer = app.clone().oneshot(request.map(Body::new));
+        async move {
+            let mut answer = answer.await?;
+            if is_last {
+                // Where such a body ends is read by hyper alone: what follows it is not read at all.
+                let close = HeaderValue::from_static("close");
+                answer.headers_mut().insert(CONNECTION, close);
+            }
+            Ok::<_, Infallible>(answer)
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
         .max_buf_size(64 << 10)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Strict::new(stream)), service);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
