@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release -p cofactor-runtime --example embed`
 
+#![allow(clippy::print_stdout)]
+
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
