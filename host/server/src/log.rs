@@ -37,6 +37,8 @@ where
             Level::Trace => LevelFilter::TRACE,
         })
         .with_ansi(false)
+        // What cannot be written is lost. To complain on standard error, where it could not be written, would panic.
+        .log_internal_errors(false)
         .fmt_fields(Line(log.format))
         .event_format(Line(log.format))
         .with_writer(to)

@@ -125,6 +125,7 @@ impl Failure {
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
+    forbid_core_dumps();
     // A reader that has seen enough, such as `head`, is no failure of ours; Rust ignores the signal that would say so.
     match run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -135,6 +136,17 @@ pub fn main() -> ExitCode {
             ExitCode::from(failure.exit as u8)
         }
     }
+}
+
+/// What is in memory while a step is judged must not end up in a file, also when the process falls (ST-06).
+fn forbid_core_dumps() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    // Lowering one's own limits is always allowed.
+    let _ = setrlimit(Resource::Core, none);
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {
