@@ -225,11 +225,8 @@ fn transition(
             }
         }
     };
-    let effects = if account.decoy {
-        Vec::new()
-    } else {
-        effects(step, &notes)?
-    };
+    // A decoy has the effects of an account, so that its commit costs the same (BF-09). The host does none of them.
+    let effects = effects(step, &notes)?;
     let outcome = outcome::of(step, account, ruling.resolution, step.at);
     Ok(Transition {
         account: change,

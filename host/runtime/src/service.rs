@@ -393,6 +393,11 @@ impl<S: Store> Service<S> {
         (id, create, expected): (AccountId, bool, u64),
         transition: Transition,
     ) -> Result<Commit, StepError> {
+        // An unknown user's notices cost the store what a known one's do, and have nowhere to go: they are over at once.
+        let latest = match transition.account {
+            Change::Decoy(_) => now,
+            _ => u64::MAX,
+        };
         let write = match transition.account {
             Change::Keep => Write::Keep,
             Change::Remove => Write::Remove,
@@ -409,7 +414,7 @@ impl<S: Store> Service<S> {
         let outbox = transition
             .effects
             .iter()
-            .map(|effect| self.outbox_row(&name.tenant, effect))
+            .map(|effect| self.outbox_row(&name.tenant, effect, latest))
             .collect::<Result<_, _>>()?;
         let (mut take, mut drop) = (Vec::new(), Vec::new());
         for claim in &transition.claims {
@@ -444,7 +449,13 @@ impl<S: Store> Service<S> {
         })
     }
 
-    fn outbox_row(&self, tenant: &str, effect: &Effect) -> Result<OutboxRow, StepError> {
+    /// `latest` is when it is over at the latest, in milliseconds since the epoch.
+    fn outbox_row(
+        &self,
+        tenant: &str,
+        effect: &Effect,
+        latest: u64,
+    ) -> Result<OutboxRow, StepError> {
         let mut id = [0; 16];
         for (byte, pair) in id.iter_mut().zip(effect.id.as_bytes().chunks(2)) {
             *byte = pair.iter().fold(0, |value, c| {
@@ -459,7 +470,7 @@ impl<S: Store> Service<S> {
         Ok(OutboxRow {
             effect: id,
             kind: kind_of(&effect.what).to_owned(),
-            expires: effect.expires,
+            expires: effect.expires.min(latest),
             payload,
         })
     }
