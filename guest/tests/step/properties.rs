@@ -244,7 +244,7 @@ fn position(factor: &Factor) -> u64 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_sequence_of_events_breaks_a_rule(sequence in prop::collection::vec(moves(), 1..60)) {

@@ -58,7 +58,7 @@ fn documents() -> impl Strategy<Value = (String, Vec<(usize, u32)>)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(2000), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn legal_values_survive_or_clash_with_each_other((document, values) in documents()) {
