@@ -11,8 +11,10 @@
 //! | [`visitor`] | a person with a browser that keeps cookies |
 //! | [`http`] | requests that no well-behaved client would send |
 //! | [`authenticator`] | the user's authenticator app: oathtool |
+//! | [`api`] | a program that calls the verify API |
 //! | [`browser`] | a person at a real Chromium |
 
+pub mod api;
 pub mod application;
 pub mod authenticator;
 pub mod browser;
