@@ -45,7 +45,7 @@ fn the_browser_is_handed_over_and_comes_back_to_the_very_address() -> Tested {
     assert!(page.address.starts_with(&portal), "{}", page.address);
     assert!(page.text().contains("Enter the code"), "{}", page.text());
     let policy = page.answer.header("content-security-policy").unwrap();
-    assert!(policy.contains(&format!("form-action 'self' ")), "{policy}");
+    assert!(policy.contains("form-action 'self' "), "{policy}");
     let page = answer(&mut alice, &page, &phone.fresh()?)?;
     assert_eq!(page.address, alice.absolute(wanted));
     assert!(is_application(&page), "{}", page.text());
