@@ -5,6 +5,7 @@
 
 mod audit;
 mod observe;
+mod outbox;
 
 use std::sync::Arc;
 use std::time::Instant as Stopwatch;
@@ -13,17 +14,13 @@ use zeroize::Zeroizing;
 
 use crate::clock::{Clock, ClockJumped};
 use crate::contract::{
-    AccountView, Change, Claim, Claims, Context, Effect, EffectKind, Event, HostPolicy, Outcome,
-    PolicyError, Request, Transition, Verdict,
+    AccountView, Change, Claim, Claims, Context, Event, HostPolicy, Outcome, PolicyError, Request,
+    Transition, Verdict,
 };
 use crate::metrics::Metrics;
 use crate::plugin::{Plugin, PluginError, Policy};
-use crate::seal::{
-    AccountKeys, KeyRing, RECORD, SealedBox, effect_binding, random, record_binding,
-};
-use crate::store::{
-    AccountId, Commit, Committed, Load, Name, OutboxRow, Query, Store, StoreError, Write,
-};
+use crate::seal::{AccountKeys, KeyRing, RECORD, SealedBox, random, record_binding};
+use crate::store::{AccountId, Commit, Committed, Load, Name, Query, Store, StoreError, Write};
 
 use observe::Observer;
 
@@ -414,7 +411,7 @@ impl<S: Store> Service<S> {
         let outbox = transition
             .effects
             .iter()
-            .map(|effect| self.outbox_row(&name.tenant, effect, latest))
+            .map(|effect| outbox::row(&self.effects, &name.tenant, effect, latest))
             .collect::<Result<_, _>>()?;
         let (mut take, mut drop) = (Vec::new(), Vec::new());
         for claim in &transition.claims {
@@ -448,32 +445,6 @@ impl<S: Store> Service<S> {
             now,
         })
     }
-
-    /// `latest` is when it is over at the latest, in milliseconds since the epoch.
-    fn outbox_row(
-        &self,
-        tenant: &str,
-        effect: &Effect,
-        latest: u64,
-    ) -> Result<OutboxRow, StepError> {
-        let mut id = [0; 16];
-        for (byte, pair) in id.iter_mut().zip(effect.id.as_bytes().chunks(2)) {
-            *byte = pair.iter().fold(0, |value, c| {
-                value << 4 | char::from(*c).to_digit(16).unwrap_or(0) as u8
-            });
-        }
-        let plain = Zeroizing::new(serde_json::to_vec(effect).map_err(|_| StepError::Randomness)?);
-        let payload = self
-            .effects
-            .seal(&effect_binding(tenant, &id), &plain)
-            .map_err(|_| StepError::Randomness)?;
-        Ok(OutboxRow {
-            effect: id,
-            kind: kind_of(&effect.what).to_owned(),
-            expires: effect.expires.min(latest),
-            payload,
-        })
-    }
 }
 
 impl From<PluginError> for StepError {
@@ -493,17 +464,5 @@ impl From<StoreError> for StepError {
             StoreError::Tampered(what) => Self::Tampered(what),
             StoreError::Overloaded => Self::Overloaded,
         }
-    }
-}
-
-fn kind_of(effect: &EffectKind) -> &'static str {
-    match effect {
-        EffectKind::SendText(_) => "send-text",
-        EffectKind::PlaceCall(_) => "place-call",
-        EffectKind::Push(_) => "push",
-        EffectKind::SendMail(_) => "send-mail",
-        EffectKind::Notify(_) => "notify",
-        EffectKind::Forward(_) => "forward",
-        EffectKind::Other(_) => "other",
     }
 }

@@ -235,7 +235,7 @@ mod tests {
             "POST / HTTP/1.1\r\ntransfer-encoding:chunked\r\nCONTENT-LENGTH:0\r\n\r\n0\r\n\r\n"
                 .into(),
             "POST / HTTP/1.1\r\nTransfer-Encoding: x\r\nContent-Length: nonsense\r\n\r\n".into(),
-            format!("POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\n\n\n\nGET / HTTP/1.1\n\r\n"),
+            "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\n\n\n\nGET / HTTP/1.1\n\r\n".to_owned(),
         ] {
             for step in [1, 2, 3, 7, 10_000] {
                 let seen = scanned(&format!("{text}{GOOD}"), step);
