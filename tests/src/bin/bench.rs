@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
-use cofactor::bench::{self, Figure, Options, Table};
+use cofactor::bench::{self, Figure, Options};
 use cofactor_guest::contract as native;
 use cofactor_runtime::contract::{Action, Context, Event, Fault, Transition};
 use cofactor_tests::scenario::{Scenario, begin, plugin};
@@ -18,9 +18,10 @@ const ROUNDS: u32 = 5;
 
 fn main() -> anyhow::Result<()> {
     let quick = std::env::args().any(|argument| argument == "--quick");
-    let mut table = Table::default();
-    table.extend(steps()?);
-    println!("{table}");
+    println!("{}", bench::HEADING);
+    for figure in steps()? {
+        println!("{figure}");
+    }
     let options = match quick {
         true => Options {
             accounts: vec![1_000],
@@ -29,8 +30,10 @@ fn main() -> anyhow::Result<()> {
         },
         false => Options::default(),
     };
-    println!("{}", bench::run(&options, Path::new("target"))?);
-    Ok(())
+    bench::run(&options, Path::new("target"), &mut |figure| {
+        println!("{figure}");
+        Ok(())
+    })
 }
 
 /// One step that accepts a code, on a record of about a kilobyte, under a policy with many applications.

@@ -50,40 +50,27 @@ impl Figure {
     }
 }
 
-/// Figures in order.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Table(Vec<Figure>);
+/// What stands above the figures, in the columns of their `Display`.
+pub const HEADING: &str = concat!(
+    "figure                                                           measured  ",
+    "beside                                         ratio  goal"
+);
 
-impl Table {
-    /// Adds figures.
-    pub fn extend(&mut self, figures: impl IntoIterator<Item = Figure>) {
-        self.0.extend(figures);
-    }
-}
-
-impl fmt::Display for Table {
+impl fmt::Display for Figure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{:<58} {:>14}  {:<44} {:>7}  goal",
-            "figure", "measured", "beside", "ratio"
-        )?;
-        for figure in &self.0 {
-            let measured = format!("{} {}", number(figure.value), figure.unit);
-            let (beside, ratio) = match &figure.baseline {
-                Some((name, value)) => (
-                    format!("{name}: {} {}", number(*value), figure.unit),
-                    format!("{:.2}", figure.value / value),
-                ),
-                None => (String::new(), String::new()),
-            };
-            let line = format!(
-                "{:<58} {measured:>14}  {beside:<44} {ratio:>7}  {}",
-                figure.name, figure.goal
-            );
-            writeln!(f, "{}", line.trim_end())?;
-        }
-        Ok(())
+        let measured = format!("{} {}", number(self.value), self.unit);
+        let (beside, ratio) = match &self.baseline {
+            Some((name, value)) => (
+                format!("{name}: {} {}", number(*value), self.unit),
+                format!("{:.2}", self.value / value),
+            ),
+            None => (String::new(), String::new()),
+        };
+        let line = format!(
+            "{:<58} {measured:>14}  {beside:<44} {ratio:>7}  {}",
+            self.name, self.goal
+        );
+        f.write_str(line.trim_end())
     }
 }
 

@@ -12,7 +12,7 @@ mod verify;
 
 use std::path::Path;
 
-pub use figure::{Figure, Table};
+pub use figure::{Figure, HEADING};
 
 /// What to measure, and how much of it.
 #[derive(Clone, Debug)]
@@ -35,18 +35,22 @@ impl Default for Options {
     }
 }
 
-/// Measures everything and says what it is at on standard error. `folder` is where databases are made: put it on the disk
-/// that is to be measured.
+/// Measures everything and shows each figure as soon as it is there; says what it is at on standard error. `folder` is
+/// where databases are made: put it on the disk that is to be measured.
 ///
 /// # Errors
-/// Where a part of it does not work at all.
-pub fn run(options: &Options, folder: &Path) -> anyhow::Result<Table> {
-    let mut table = Table::default();
-    table.extend(step::measure()?);
-    table.extend(session::measure(options.requests)?);
-    table.extend(verify::measure(options, folder)?);
-    table.extend(start::measure(folder)?);
-    Ok(table)
+/// Where a part of it does not work at all, or a figure cannot be shown.
+pub fn run(
+    options: &Options,
+    folder: &Path,
+    show: &mut dyn FnMut(&Figure) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    step::measure()?.iter().try_for_each(&mut *show)?;
+    session::measure(options.requests)?
+        .iter()
+        .try_for_each(&mut *show)?;
+    start::measure(folder)?.iter().try_for_each(&mut *show)?;
+    verify::measure(options, folder, show)
 }
 
 /// 2027-01-15T08:00:00Z, at the start of a TOTP step.

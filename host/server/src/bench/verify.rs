@@ -26,8 +26,11 @@ use crate::store::embedded::{self, EmbeddedStore};
 const BATCH: usize = 50_000;
 const SECRET: &str = "bench-secret-bench-secret-bench-secret";
 
-pub(super) fn measure(options: &Options, folder: &Path) -> anyhow::Result<Vec<Figure>> {
-    let mut figures = Vec::new();
+pub(super) fn measure(
+    options: &Options,
+    folder: &Path,
+    show: &mut dyn FnMut(&Figure) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let (syncs, sync_size) = bare_syncs(folder)?;
     let mut first: Option<(f64, f64)> = None;
     for accounts in &options.accounts {
@@ -45,7 +48,7 @@ pub(super) fn measure(options: &Options, folder: &Path) -> anyhow::Result<Vec<Fi
         );
         let (few_one, few_all) = *first.get_or_insert((one, all));
         let name = |what: &str| format!("durable TOTP over HTTP, {accounts} accounts: {what}");
-        figures.extend([
+        let figures = [
             Figure::new(name("1 connection"), alone.rate, "/s")
                 .beside(format!("bare write and sync of {sync_size} B"), syncs),
             Figure::new(name("64 connections"), many.rate, "/s")
@@ -64,10 +67,11 @@ pub(super) fn measure(options: &Options, folder: &Path) -> anyhow::Result<Vec<Fi
                 "syncs",
             )
             .goal("under 0.1"),
-        ]);
+        ];
+        figures.iter().try_for_each(&mut *show)?;
         bench.service.store().close();
     }
-    Ok(figures)
+    Ok(())
 }
 
 struct Bench {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{Exit, Failure, output};
-use crate::bench::{self, Options};
+use crate::bench::{self, Figure, Options};
 
 /// Measure this machine: decisions, session checks, durable verifications, start
 ///
@@ -27,7 +27,7 @@ pub(super) struct Bench {
     /// The folder to make databases in: on the disk that is to be measured.
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     folder: PathBuf,
-    /// Figures as JSON.
+    /// One JSON object for each figure.
     #[arg(long)]
     json: bool,
 }
@@ -35,15 +35,22 @@ pub(super) struct Bench {
 impl Bench {
     pub(super) fn run(self) -> Result<(), Failure> {
         let options = Options {
-            accounts: self.accounts,
+            accounts: self.accounts.clone(),
             verifications: self.verifications,
             ..Options::default()
         };
-        let table = bench::run(&options, &self.folder)
-            .map_err(|error| Failure::new(Exit::Failed, format!("could not measure: {error:#}")))?;
-        if self.json {
-            return Ok(output::json(&table)?);
+        if !self.json {
+            output::lines([bench::HEADING])?;
         }
-        Ok(output::lines([table.to_string()])?)
+        let mut show = |figure: &Figure| -> anyhow::Result<()> {
+            if self.json {
+                output::json(figure)?;
+            } else {
+                output::lines([figure.to_string()])?;
+            }
+            Ok(())
+        };
+        bench::run(&options, &self.folder, &mut show)
+            .map_err(|error| Failure::new(Exit::Failed, format!("could not measure: {error:#}")))
     }
 }
