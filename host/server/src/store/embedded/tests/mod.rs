@@ -7,7 +7,6 @@
     clippy::panic
 )]
 
-mod bench;
 mod commits;
 mod crashes;
 mod rows;
