@@ -6,7 +6,8 @@ export CARGO_TERM_COLOR ?= auto
 
 # One build for everything: packages are always built together, so that the engine is compiled once.
 CARGO_BUILD := cargo build --release --locked --workspace
-REPORT := target/report
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+REPORT := $(TARGET)/report
 
 .PHONY: help run test bench soak build lint toolchain peers clean
 
@@ -14,16 +15,18 @@ help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
 run: build ## Build, and start the demonstration on loopback
-	@target/release/cofactor demo
+	@$(TARGET)/release/cofactor demo
 
 test: toolchain peers ## Run every test: units, vectors, real gateways, races, crashes, attacks
-	@mkdir -p $(REPORT) && rm -f $(REPORT)/skipped.txt
+	@mkdir -p $(REPORT) && rm -f $(REPORT)/skipped.txt $(REPORT)/notes.txt
 	$(CARGO_BUILD) --all-targets
-	COFACTOR_REPORT=$(abspath $(REPORT)) cargo test --release --locked --workspace --no-fail-fast 2>&1 | tee $(REPORT)/tests.txt
-	@target/release/attack-report tests/attacks.toml $(REPORT)/tests.txt
+	@status=0; \
+	COFACTOR_REPORT=$(abspath $(REPORT)) cargo test --release --locked --workspace --no-fail-fast 2>&1 | tee $(REPORT)/tests.txt || status=$$?; \
+	$(TARGET)/release/attack-report tests/attacks.toml $(REPORT)/tests.txt || status=1; \
+	exit $$status
 
 bench: build ## Measure; every figure beside its baseline from the same run
-	@target/release/bench
+	@$(TARGET)/release/bench
 
 soak: toolchain peers ## The long versions: races, kills, fuzzing, mutants (hours)
 	@mkdir -p $(REPORT)

@@ -74,12 +74,12 @@ pub struct Guarded {
 }
 
 impl Guarded {
-    /// Starts everything. None where nginx may be missing.
+    /// Starts everything. None where nginx may be missing, or the authenticator of those who sign in there.
     ///
     /// # Errors
     /// Where something does not start; with nginx's own words.
     pub fn start(site: &Site) -> anyhow::Result<Option<Self>> {
-        let Some(program) = peer("nginx") else {
+        let (Some(program), Some(_)) = (peer("nginx"), peer("oathtool")) else {
             return Ok(None);
         };
         let port = free_port()?;

@@ -31,21 +31,41 @@ pub fn peer(name: &str) -> Option<PathBuf> {
     }
 }
 
-/// A test's own output is hidden when it passes, so what it left out goes to a file that the summary prints.
+/// The summary counts a test that is named here as one that showed nothing.
 fn note_skipped(program: &str) {
     let thread = std::thread::current();
-    let line = format!("{}: without {program}\n", thread.name().unwrap_or("a test"));
+    let test = thread.name().unwrap_or("a test");
+    report("skipped.txt", &format!("{test}: without {program}"));
+}
+
+/// Something that the reader of a run should know: the summary prints it, once. A test's own output is hidden when it passes.
+pub fn note(line: &str) {
+    report("notes.txt", line);
+}
+
+fn report(name: &str, line: &str) {
     let Some(folder) = env::var_os("COFACTOR_REPORT") else {
-        return eprint!("SKIPPED {line}");
+        return eprintln!("{name}: {line}");
     };
     let file = std::fs::OpenOptions::new()
         .create(true)
         .append(true)
-        .open(Path::new(&folder).join("skipped.txt"));
-    let written = file.and_then(|mut file| file.write_all(line.as_bytes()));
+        .open(Path::new(&folder).join(name));
+    let written = file.and_then(|mut file| file.write_all(format!("{line}\n").as_bytes()));
     if let Err(error) = written {
-        eprintln!("SKIPPED {line}, and the report cannot be written: {error}");
+        eprintln!("{name}: {line}, and the report cannot be written: {error}");
     }
+}
+
+/// A list of another project's, which lies beside the working copy where the licence is theirs. Where it is not there, the
+/// summary says so: no attack is answered by it alone.
+#[must_use]
+pub fn borrowed(name: &str) -> Option<String> {
+    let list = std::fs::read_to_string(project("../shared/vectors").join(name)).ok();
+    if list.is_none() {
+        note(&format!("left out: {name}, a list of another project's"));
+    }
+    list
 }
 
 fn find(name: &str) -> Option<PathBuf> {

@@ -1,7 +1,7 @@
 //! What is asked for, how, and where a browser is sent back to (FA-04 to FA-07).
 
 use cofactor_tests::nginx::{Guarded, Site};
-use cofactor_tests::program::project;
+use cofactor_tests::program::borrowed;
 use cofactor_tests::visitor::Visitor;
 
 use crate::{ALICE, BOB, Tested, answer, is_application, patient, sign_in, visitor, with_device};
@@ -174,14 +174,8 @@ fn fa_06_no_address_leads_away_from_the_site() -> Tested {
         .iter()
         .map(|line| line.replace("@PORT@", &site.port.to_string()))
         .collect();
-    // Another project's list, where the working copy has it beside it.
-    let list = project("../shared/vectors/misc/openredirects_oauth2-proxy.txt");
-    lines.extend(
-        std::fs::read_to_string(list)
-            .unwrap_or_default()
-            .lines()
-            .map(str::to_owned),
-    );
+    let theirs = borrowed("misc/openredirects_oauth2-proxy.txt").unwrap_or_default();
+    lines.extend(theirs.lines().map(str::to_owned));
     for line in &lines {
         let location = returned(&mut alice, line)?;
         let rest = location.strip_prefix(&own);
