@@ -183,21 +183,36 @@ impl Plugin {
         &self,
         document: &str,
     ) -> Result<Result<Policy, Vec<PolicyError>>, PluginError> {
+        self.compile_policy_metered(document)
+            .map(|(compiled, _)| compiled)
+    }
+
+    /// The same, with the fuel that it took.
+    ///
+    /// # Errors
+    /// As [`Plugin::compile_policy`].
+    #[allow(clippy::type_complexity)]
+    pub fn compile_policy_metered(
+        &self,
+        document: &str,
+    ) -> Result<(Result<Policy, Vec<PolicyError>>, u64), PluginError> {
         bounds::check_policy_source(document)?;
-        let ((compiled,), _) = self.call::<(&str,), (Result<CompiledPolicy, Vec<PolicyError>>,)>(
-            &self.exports.compile_policy,
-            (document,),
-            self.fuel.compile_policy,
-        )?;
+        let ((compiled,), fuel) = self
+            .call::<(&str,), (Result<CompiledPolicy, Vec<PolicyError>>,)>(
+                &self.exports.compile_policy,
+                (document,),
+                self.fuel.compile_policy,
+            )?;
         match compiled {
             Ok(compiled) => {
                 bounds::check_compiled(&compiled)?;
-                Ok(Ok(Policy {
+                let policy = Policy {
                     component: self.digest,
                     compiled,
-                }))
+                };
+                Ok((Ok(policy), fuel))
             }
-            Err(errors) => Ok(Err(errors)),
+            Err(errors) => Ok((Err(errors), fuel)),
         }
     }
 
@@ -253,9 +268,24 @@ impl Plugin {
         session: &Claims,
         request: &Request,
     ) -> Result<Verdict, PluginError> {
+        self.authorize_metered(policy, context, session, request)
+            .map(|(verdict, _)| verdict)
+    }
+
+    /// The same, with the fuel that it took.
+    ///
+    /// # Errors
+    /// As [`Plugin::authorize`].
+    pub fn authorize_metered(
+        &self,
+        policy: &Policy,
+        context: &Context,
+        session: &Claims,
+        request: &Request,
+    ) -> Result<(Verdict, u64), PluginError> {
         self.check_policy(policy)?;
         bounds::check_request(request)?;
-        let ((result,), _) = self
+        let ((result,), fuel) = self
             .call::<(&Context, &Claims, &Request), (Result<Verdict, Fault>,)>(
                 &self.exports.authorize,
                 (context, session, request),
@@ -263,7 +293,7 @@ impl Plugin {
             )?;
         let verdict = result.map_err(PluginError::Component)?;
         bounds::check_verdict(&verdict, session)?;
-        Ok(verdict)
+        Ok((verdict, fuel))
     }
 
     /// What a console may show of an account.
@@ -271,13 +301,22 @@ impl Plugin {
     /// # Errors
     /// Where the record cannot be read.
     pub fn view(&self, account: &[u8]) -> Result<AccountView, PluginError> {
+        self.view_metered(account).map(|(view, _)| view)
+    }
+
+    /// The same, with the fuel that it took.
+    ///
+    /// # Errors
+    /// As [`Plugin::view`].
+    pub fn view_metered(&self, account: &[u8]) -> Result<(AccountView, u64), PluginError> {
         bounds::check_account(Some(account))?;
-        let ((result,), _) = self.call::<(&[u8],), (Result<AccountView, Fault>,)>(
+        let ((result,), fuel) = self.call::<(&[u8],), (Result<AccountView, Fault>,)>(
             &self.exports.view,
             (account,),
             self.fuel.view,
         )?;
-        result.map_err(PluginError::Component)
+        let view = result.map_err(PluginError::Component)?;
+        Ok((view, fuel))
     }
 
     fn check_policy(&self, policy: &Policy) -> Result<(), PluginError> {
