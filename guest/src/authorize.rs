@@ -14,7 +14,7 @@ pub fn authorize(policy: &Policy<'_>, now: u64, claims: &Claims, request: &Reque
     }
     // The generation is raised when an account is blocked or its factors change. Claims from the future of this host's store
     // (a restored backup) are void as well.
-    if claims.generation != request.generation {
+    if request.ended || claims.generation != request.generation {
         return deny("session-revoked", "session-revoked");
     }
     let latest = claims.started.max(claims.verified).max(claims.active);
@@ -106,6 +106,7 @@ mod tests {
             method: "GET".into(),
             address: None,
             generation: 7,
+            ended: false,
         }
     }
 
@@ -128,7 +129,7 @@ mod tests {
     #[test]
     fn sessions_pass_until_a_bound_is_reached() {
         type Change = fn(&mut Claims, &mut Request);
-        let cases: [(&str, &str, Change, &str); 18] = [
+        let cases: [(&str, &str, Change, &str); 19] = [
             ("a fresh session", "app", |_, _| {}, "pass 30000"),
             (
                 "another application's",
@@ -146,6 +147,12 @@ mod tests {
                 "a newer generation",
                 "app",
                 |c, _| c.generation = 8,
+                "deny session-revoked session-revoked",
+            ),
+            (
+                "one that was signed out of",
+                "app",
+                |_, r| r.ended = true,
                 "deny session-revoked session-revoked",
             ),
             (

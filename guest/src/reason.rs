@@ -64,7 +64,7 @@ pub enum Reason {
     SessionExpired = 60,
     /// The session was not used for too long.
     SessionIdle = 61,
-    /// The account's sessions were ended since.
+    /// The session was ended, or all of the account's were.
     SessionRevoked = 62,
     /// The session was made for another application.
     ApplicationMismatch = 63,

@@ -130,7 +130,7 @@ impl Scenario {
         let transition =
             plugin().step(&self.policy, &self.context(), self.record.as_deref(), event)?;
         match &transition.account {
-            Change::Keep => {}
+            Change::Keep | Change::Other(_) => {}
             Change::Write(record) => {
                 self.record = Some(record.clone());
                 self.known = true;

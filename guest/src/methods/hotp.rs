@@ -43,12 +43,19 @@ pub(super) fn verify(
         return Judgement::Wrong;
     }
     let generator = Generator::new(credential);
-    match proof {
-        Proof::Code(code) => look_ahead(&generator, state, code, policy, clock),
+    let judgement = match proof {
+        Proof::Code(code) => look_ahead(&generator, state, code, policy),
         Proof::TwoCodes(first, second) => {
             resynchronise(&generator, state, (first, second), policy, clock)
         }
         Proof::Malformed => Judgement::Wrong,
+    };
+    // A store that was rolled back holds a counter that the token may have passed by any number. Two codes in a row prove
+    // no more than one: both may have been used and seen. Only a new enrolment says where the token is (ST-01).
+    let unknown = state.proved < clock.refuse_before;
+    match judgement {
+        Judgement::Right(_) if unknown => Judgement::Used,
+        judgement => judgement,
     }
 }
 
@@ -62,13 +69,7 @@ pub(super) fn view(credential: &Credential, state: Hotp) -> Vec<Fact> {
 
 /// RFC 4226 section 7.4: tries the expected counter and so many after it, whatever the earlier ones gave. The code of the
 /// counter before is looked at too, to tell a repeated code from a wrong one in the log.
-fn look_ahead(
-    generator: &Generator,
-    state: Hotp,
-    code: Code,
-    policy: &policy::Hotp,
-    clock: Clock,
-) -> Judgement {
+fn look_ahead(generator: &Generator, state: Hotp, code: Code, policy: &policy::Hotp) -> Judgement {
     let mut found = None;
     for ahead in 0..=u64::from(policy.look_ahead) {
         let counter = state.counter.saturating_add(ahead);
@@ -79,12 +80,8 @@ fn look_ahead(
     }
     let before =
         bool::from(code.is(generator.value(state.counter.saturating_sub(1)))) & (state.counter > 0);
-    // A store that was rolled back may hold a counter that the token has passed: its codes prove nothing until two in a
-    // row do.
-    let known = state.proved >= clock.refuse_before;
     match found {
-        Some(counter) if known => Judgement::Right(Factor::Hotp(Hotp { counter, ..state })),
-        Some(_) => Judgement::Used,
+        Some(counter) => Judgement::Right(Factor::Hotp(Hotp { counter, ..state })),
         None if before => Judgement::Used,
         None => Judgement::Wrong,
     }

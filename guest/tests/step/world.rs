@@ -129,6 +129,7 @@ impl World {
                 self.record = None;
                 self.known = false;
             }
+            Change::Other(name) => panic!("{name}"),
         }
         Ok(transition)
     }

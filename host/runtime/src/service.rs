@@ -396,7 +396,8 @@ impl<S: Store> Service<S> {
             _ => u64::MAX,
         };
         let write = match transition.account {
-            Change::Keep => Write::Keep,
+            // The plugin believes no change that it does not know.
+            Change::Keep | Change::Other(_) => Write::Keep,
             Change::Remove => Write::Remove,
             Change::Write(record) | Change::Decoy(record) => {
                 let record = Zeroizing::new(record);

@@ -324,6 +324,7 @@ fn otp_06_a_clock_that_goes_forward_unlocks_nothing_early() {
         method: "GET".into(),
         address: None,
         generation: 0,
+        ended: false,
     };
     let verdict = service
         .authorize(&name, &allowance.claims, request)

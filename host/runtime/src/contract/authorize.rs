@@ -10,19 +10,22 @@ use super::{Claims, Denial, Duration, Instant, Reason};
 #[component(record)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Request {
-    /// The application.
+    /// The application. 1 to 128 octets.
     pub application: String,
     /// Host name and port as the client asked for them. At most 261 octets.
     pub host: String,
     /// The path, not decoded. At most 8 KiB.
     pub path: String,
-    /// The HTTP method, in upper-case letters.
+    /// The HTTP method, in upper-case letters. 1 to 32 octets.
     pub method: String,
-    /// The client's address. Absent is never trusted.
+    /// The client's address, as in `origin`. Absent is never trusted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
     /// The account's session generation now.
     pub generation: u64,
+    /// Whether this session alone was ended, such as by signing out of one browser: the host keeps a list of those.
+    #[serde(default)]
+    pub ended: bool,
 }
 
 /// What a session is enough for.

@@ -37,7 +37,9 @@ pub struct Key {
 #[component(record)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Observation {
-    /// What is counted: `source` (address prefix), `user` (name digest), `number` (telephone number digest), `country`.
+    /// What is counted. The component gives the kinds their names, 1 to 64 octets; the host has to know what each is
+    /// counted for: those that begin with `source` for the prefix of the client's address (`source` are failures,
+    /// `source-begin` begun sign-ins), `user` for the user's name.
     pub kind: String,
     /// How many events fell into the window, before this one.
     pub count: u32,
@@ -73,8 +75,8 @@ pub struct Context {
     #[component(name = "write-version")]
     pub write_version: u32,
     /// The store may have been rolled back to a state of before this instant, so one-time codes from before it are
-    /// refused: TOTP steps that began before it, and HOTP until its counter was set right by two codes after it. Zero
-    /// in ordinary life.
+    /// refused: TOTP steps that can have been accepted before it, and HOTP credentials that were enrolled before it, since
+    /// nobody knows how far their counters had come. Zero in ordinary life.
     #[component(name = "refuse-before")]
     #[serde(default)]
     pub refuse_before: Instant,

@@ -29,7 +29,7 @@ pub struct Origin {
     pub user: String,
     /// Whether the host has an account of that name. Unknown users take the same path as known ones.
     pub known: bool,
-    /// The groups that the first factor vouches for. At most 64, each at most 128 octets.
+    /// The groups that the first factor vouches for. At most 64, each 1 to 128 octets.
     #[serde(default)]
     pub groups: Vec<String>,
     /// The application that is being signed in to: what policies are written for. 1 to 128 octets.
@@ -40,7 +40,7 @@ pub struct Origin {
     /// challenge that was opened under one binding cannot be answered under another. 16 to 64 bytes.
     #[serde(with = "super::bytes")]
     pub binding: Vec<u8>,
-    /// The client's IP address in its canonical text form. Absent is never trusted.
+    /// The client's IP address in its canonical text form, at most 45 octets. Absent is never trusted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
     /// BCP 47 language tag of what the user reads. At most 35 octets; empty for the tenant's default.
@@ -117,7 +117,7 @@ pub struct SignIn {
     /// What the host's risk engine says, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub risk: Option<Risk>,
-    /// The level that the application needs: 2 is any second factor. Zero leaves it to the policy.
+    /// The level that the application needs: 0 to 3. 2 is any second factor. Zero leaves it to the policy.
     #[component(name = "required-level")]
     pub required_level: u8,
     /// How old a verification may be, at most.
@@ -139,7 +139,7 @@ pub struct SignIn {
 pub struct Risk {
     /// How grave.
     pub level: RiskLevel,
-    /// Why, in the engine's words. At most 8.
+    /// Why, in the engine's words. At most 8, each at most 64 octets.
     #[serde(default)]
     pub reasons: Vec<String>,
 }
@@ -183,7 +183,7 @@ pub enum Proof {
     /// The JSON that a browser's WebAuthn call returned. At most 16 KiB.
     #[component(name = "webauthn")]
     Webauthn(String),
-    /// Two successive codes of one OATH credential, to set a drifted token right.
+    /// Two successive codes of one OATH credential, to set a drifted token right. Each at most 64 octets. Secret.
     #[component(name = "two-codes")]
     TwoCodes((String, String)),
     /// A kind of proof of a later version: its name. Always denied.
@@ -275,7 +275,8 @@ pub struct DeliveryReport {
 pub struct EnrolmentRequest {
     /// Which method.
     pub method: Method,
-    /// What the user calls it. 1 to 64 octets, no control characters.
+    /// What the user calls it: 1 to 64 octets, no control characters. Anything else of at most 256 octets is answered
+    /// with `label-invalid`.
     pub label: String,
     /// What the method needs to know, such as a telephone number. At most 256 octets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -302,7 +303,7 @@ pub struct Management {
 #[component(variant)]
 #[serde(rename_all = "kebab-case")]
 pub enum ManagementChange {
-    /// A new label, 1 to 64 octets.
+    /// A new label, as in [`EnrolmentRequest`].
     #[component(name = "rename")]
     Rename((CredentialId, String)),
     /// The credential goes.
@@ -343,7 +344,7 @@ pub enum AdministrationChange {
     /// Enrol a credential whose secret is given as an `otpauth://` URI of at most 1 KiB. Secret.
     #[component(name = "import-otpauth")]
     ImportOtpauth(String),
-    /// Enrol a TOTP credential with a secret of the component's making. The label.
+    /// Enrol a TOTP credential with a secret of the component's making. The label, as in [`EnrolmentRequest`].
     #[component(name = "issue-totp")]
     IssueTotp(String),
     /// Lift lockouts and clear failure counters. A credential that reached the hard ceiling stays disabled.
@@ -397,7 +398,7 @@ pub struct FactorAnswer {
     pub method: Method,
     /// Whether it accepted.
     pub accepted: bool,
-    /// What it proved: RFC 8176 values. At most 8.
+    /// What it proved: RFC 8176 values. At most 8, each at most 32 octets.
     #[serde(default)]
     pub amr: Vec<String>,
 }

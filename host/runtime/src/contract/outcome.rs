@@ -45,7 +45,7 @@ pub enum Outcome {
 #[component(record)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Claims {
-    /// The application they were made for.
+    /// The application they were made for. 1 to 128 octets.
     pub application: String,
     /// The account's session generation at that time. Claims of an older generation are void.
     pub generation: u64,
@@ -53,7 +53,7 @@ pub struct Claims {
     pub level: u8,
     /// The method that was verified.
     pub method: Method,
-    /// RFC 8176 values.
+    /// RFC 8176 values. At most 8, each at most 32 octets.
     #[serde(default)]
     pub amr: Vec<String>,
     /// Why the user was let in.

@@ -27,6 +27,7 @@ impl Debug for Context {
             .field("keys", &self.keys)
             .field("observed", &self.observed)
             .field("write_version", &self.write_version)
+            .field("refuse_before", &self.refuse_before)
             .field("facts", &self.facts)
             .finish()
     }
@@ -129,6 +130,7 @@ impl Debug for Change {
             Self::Write(record) => write!(f, "Write({} bytes)", record.len()),
             Self::Decoy(record) => write!(f, "Decoy({} bytes)", record.len()),
             Self::Remove => f.write_str("Remove"),
+            Self::Other(name) => f.debug_tuple("Other").field(name).finish(),
         }
     }
 }

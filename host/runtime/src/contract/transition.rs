@@ -23,6 +23,9 @@ pub enum Change {
     /// The account goes, and its name with it.
     #[component(name = "remove")]
     Remove,
+    /// A change of a later version: its name. Always malformed.
+    #[component(name = "other")]
+    Other(String),
 }
 
 /// Names an effect, for delivery at most once: 32 octets of lower-case hexadecimal.

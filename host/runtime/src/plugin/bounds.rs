@@ -185,6 +185,7 @@ pub(super) fn check_transition(transition: &Transition, event: &Event) -> Check 
             answer(!record.is_empty(), "transition.account is empty")?;
         }
         Change::Keep => {}
+        Change::Other(_) => return answer(false, "a change that this host does not know"),
         Change::Remove => {
             answer(
                 matches!(event.action, Action::Administer(_)),

@@ -165,6 +165,7 @@ impl RequestBody {
             method: self.method,
             address: canonical_address(self.address)?,
             generation: 0,
+            ended: false,
         })
     }
 }

@@ -107,6 +107,7 @@ impl<S: Store> Front<S> {
                 method: visit.method.to_owned(),
                 address: visit.address.map(str::to_owned),
                 generation,
+                ended: false,
             };
             weaker = match self.service.authorize(&name, &session.claims, request)? {
                 Verdict::Pass(passage) => {

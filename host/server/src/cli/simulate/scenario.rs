@@ -283,7 +283,7 @@ impl Account {
     fn follow(&mut self, transition: &Transition) {
         self.generation = transition.generation;
         match &transition.account {
-            Change::Keep => {}
+            Change::Keep | Change::Other(_) => {}
             Change::Write(record) => {
                 self.record = Some(record.clone());
                 self.known = true;
