@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`scenario`] | one account through the component alone, in virtual time |
 //! | [`hostile`] | components that mean harm |
+//! | [`lowering`] | what such a component can be made to answer |
 //! | [`program`] | real programs, started and gone afterwards |
 //! | [`server`] | a running host, with its operator and a program that calls it |
 //! | [`nginx`] | a real nginx as docs/nginx.md has it, before a host and an application |
@@ -20,6 +21,7 @@ pub mod authenticator;
 pub mod browser;
 pub mod hostile;
 pub mod http;
+pub mod lowering;
 pub mod nginx;
 pub mod program;
 pub mod scenario;

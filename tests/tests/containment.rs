@@ -23,6 +23,11 @@ fn pl_03_a_hostile_component_behind_the_service_denies_and_costs_no_memory() {
         "(unreachable)",
         "(loop $again (br $again)) (unreachable)",
         "(i32.const 8192)",
+        // Memory without bound, the whole stack, and an answer as large as all memory.
+        "(drop (memory.grow (i32.const 1000))) (unreachable)",
+        "(call $step (local.get 0))",
+        "(i32.store8 (i32.const 8200) (i32.const 1)) (i32.store (i32.const 8204) (i32.const 0))
+         (i32.store (i32.const 8208) (i32.const 190000)) (i32.const 8192)",
     ] {
         let fuel = Fuel {
             step: 1_000_000,

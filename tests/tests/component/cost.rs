@@ -4,10 +4,13 @@
 
 use std::collections::BTreeMap;
 
-use cofactor_runtime::contract::{Action, Answer, Proof};
+use cofactor_runtime::contract::{
+    Action, Answer, Claims, Context, Outcome, Proof, Request, Verdict,
+};
+use cofactor_runtime::plugin::Fuel;
 use cofactor_tests::scenario::{Scenario, answer, begin, plugin};
 
-use crate::memory::{largest_account, largest_policy};
+use crate::largest::{self, Largest};
 
 const BASELINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/cost.json");
 /// How far a cost may move before it has to be looked at, in percent.
@@ -52,53 +55,122 @@ fn the_same_step_takes_the_same_fuel_every_time() {
 
 fn measure() -> BTreeMap<String, u64> {
     let mut costs = BTreeMap::new();
-    let mut small = Scenario::enrolled("").unwrap();
-    let code = small.code(0).unwrap();
-    costs.insert(
-        "totp-accept".to_owned(),
-        fuel(&mut small, begin(Some(&code))),
-    );
-    costs.insert(
-        "totp-refuse".to_owned(),
-        fuel(&mut small, begin(Some("000000"))),
-    );
-    costs.insert("begin".to_owned(), fuel(&mut small, begin(None)));
-    let id = small.challenge().unwrap();
-    costs.insert(
-        "answer-accept".to_owned(),
-        fuel(&mut small, answer(&id, &code)),
-    );
-    let two = |first: &str, second: &str| {
-        let proof = Proof::TwoCodes((first.to_owned(), second.to_owned()));
-        Action::Answer(Answer {
-            challenge: id.clone(),
-            proof,
-        })
+    for method in ["totp", "hotp"] {
+        small(method, &mut costs);
+        largest(method, &mut costs);
+    }
+    let mut insert = |name: &str, document: &str| {
+        let (compiled, fuel) = plugin().compile_policy_metered(document).unwrap();
+        assert!(compiled.is_ok());
+        costs.insert(format!("compile-policy-{name}"), fuel);
     };
-    costs.insert(
-        "totp-resynchronise".to_owned(),
-        fuel(&mut small, two("000000", "111111")),
-    );
-
-    let mut large = largest_account(&largest_policy());
-    costs.insert(
-        "largest-refuse".to_owned(),
-        fuel(&mut large, begin(Some("00000000"))),
-    );
-    let mut widest = largest_account("[totp]\nresync-window = 1000\n");
-    let id = widest.challenge().unwrap();
-    let proof = Proof::TwoCodes(("00000000".to_owned(), "11111111".to_owned()));
-    costs.insert(
-        "largest-resynchronise".to_owned(),
-        fuel(
-            &mut widest,
-            Action::Answer(Answer {
-                challenge: id,
-                proof,
-            }),
-        ),
-    );
+    insert("empty", "");
+    insert("largest", &largest::policy());
     costs
+}
+
+/// What most sign-ins cost: one credential, the default policy.
+fn small(method: &str, costs: &mut BTreeMap<String, u64>) {
+    let mut it = Scenario::new("").unwrap();
+    let counter = if method == "hotp" { "&counter=0" } else { "" };
+    it.import(&format!(
+        "otpauth://{method}/Example:alice?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Example{counter}"
+    ))
+    .unwrap();
+    let code = match method {
+        // RFC 4226 appendix D, counter 0.
+        "hotp" => "755224".to_owned(),
+        _ => it.code(0).unwrap(),
+    };
+    let mut insert = |name: &str, fuel| costs.insert(format!("{method}-{name}"), fuel);
+    insert("accept", fuel(&mut it, begin(Some(&code))));
+    insert("refuse", fuel(&mut it, begin(Some("000000"))));
+    insert("begin", fuel(&mut it, begin(None)));
+    let id = it.challenge().unwrap();
+    insert("answer-accept", fuel(&mut it, answer(&id, &code)));
+    insert("answer-refuse", fuel(&mut it, answer(&id, "000000")));
+    let two = Action::Answer(Answer {
+        challenge: id,
+        proof: Proof::TwoCodes(("000000".to_owned(), "111111".to_owned())),
+    });
+    insert("resynchronise", fuel(&mut it, two));
+    insert("view", view(&it));
+    let Outcome::Allow(allowance) = it.early(&code).unwrap() else {
+        panic!("{method}: not allowed")
+    };
+    let request = Request {
+        application: "example".to_owned(),
+        host: "app.example.com".to_owned(),
+        path: "/".to_owned(),
+        method: "GET".to_owned(),
+        address: Some("192.0.2.1".to_owned()),
+        generation: allowance.claims.generation,
+        ended: false,
+    };
+    insert("authorize", authorize(&it, &allowance.claims, &request));
+}
+
+/// What the bounds in host/runtime/src/plugin/fuel.rs have to leave room for.
+fn largest(method: &'static str, costs: &mut BTreeMap<String, u64>) {
+    let mut it = Largest::of(method);
+    let mut insert = |name: &str, fuel| costs.insert(format!("largest-{method}-{name}"), fuel);
+    insert("view", view(&it.scenario));
+    insert(
+        "authorize",
+        authorize(&it.scenario, &it.session(), &it.request()),
+    );
+    for room in [false, true] {
+        let steps = if room {
+            it.steps_with_room()
+        } else {
+            it.steps()
+        };
+        for (name, action, _) in steps {
+            // From the same state each, so that no operation's cost depends on those before it in the list.
+            insert(&name, fuel(&mut it.scenario.clone(), action));
+        }
+    }
+}
+
+#[test]
+fn the_bounds_leave_room_for_the_largest_and_not_for_much_more() {
+    let bounds = Fuel::default();
+    let all = measure();
+    let most = |of: &dyn Fn(&str) -> bool| {
+        let all = all.iter().filter(|(name, _)| of(name));
+        all.map(|(_, fuel)| *fuel).max().unwrap()
+    };
+    let is_search = |name: &str| name.contains("resynchronise");
+    let is_own = |name: &str| {
+        ["view", "authorize"]
+            .iter()
+            .any(|kind| name.ends_with(kind))
+    };
+    let compiles = |name: &str| name.starts_with("compile-policy");
+    for (name, bound, most) in [
+        ("resynchronise", bounds.resynchronise, most(&is_search)),
+        (
+            "step",
+            bounds.step,
+            most(&|name| !is_search(name) && !is_own(name) && !compiles(name)),
+        ),
+        ("compile-policy", bounds.compile_policy, most(&compiles)),
+        (
+            "authorize",
+            bounds.authorize,
+            most(&|name| name.ends_with("authorize")),
+        ),
+        ("view", bounds.view, most(&|name| name.ends_with("view"))),
+    ] {
+        assert!(
+            most * 5 / 4 <= bound,
+            "{name}: {bound} leaves no room for {most}"
+        );
+        assert!(
+            most * 200 >= bound,
+            "{name}: {bound} is far from what is needed, {most}"
+        );
+    }
 }
 
 fn fuel(scenario: &mut Scenario, action: Action) -> u64 {
@@ -110,4 +182,22 @@ fn fuel(scenario: &mut Scenario, action: Action) -> u64 {
         &event,
     );
     stepped.unwrap().1
+}
+
+fn view(scenario: &Scenario) -> u64 {
+    plugin()
+        .view_metered(scenario.record.as_ref().unwrap())
+        .unwrap()
+        .1
+}
+
+fn authorize(scenario: &Scenario, session: &Claims, request: &Request) -> u64 {
+    let context = Context {
+        entropy: Vec::new(),
+        ..scenario.context()
+    };
+    let judged = plugin().authorize_metered(&scenario.policy, &context, session, request);
+    let (verdict, fuel) = judged.unwrap();
+    assert!(matches!(verdict, Verdict::Pass(_)), "{verdict:?}");
+    fuel
 }

@@ -11,6 +11,8 @@ mod constant_time;
 mod contract;
 mod cost;
 mod hostile;
+mod largest;
+mod malformed;
 mod memory;
 mod programs;
 mod races;

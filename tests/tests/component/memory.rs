@@ -1,72 +1,131 @@
 //! Memory is fixed, and as small as the largest legal account and the largest legal policy allow.
 
-use std::fmt::Write as _;
-
-use cofactor_runtime::contract::{Action, AdministrationChange, EnrolmentRequest, Outcome};
-use cofactor_tests::scenario::{Scenario, answer, begin, plugin};
+use cofactor_runtime::contract::Verdict;
+use cofactor_runtime::plugin::{Options, Plugin};
+use cofactor_tests::scenario::{Scenario, begin, plugin};
 use wasmtime::{Config, Engine, Module};
 
-/// A policy document of 64 KiB with 64 applications: the largest that is legal.
-pub(crate) fn largest_policy() -> String {
-    let mut text = String::from("[challenge]\nmax-open = 8\n");
-    for i in 0..64 {
-        let name = format!("{i:0>128}");
-        writeln!(
-            text,
-            "[[application]]\nname = \"{name}\"\nrequired-level = 2\nmax-age = \"12h\""
-        )
-        .unwrap();
-    }
-    while text.len() < (64 << 10) - 64 {
-        text.push_str("# a comment that fills what is left of it, word for word\n");
-    }
-    text
-}
+use crate::largest::{self, Largest};
 
-/// A user with as many credentials, challenges and enrolments as an account may hold, each with the longest fields.
-pub(crate) fn largest_account(policy: &str) -> Scenario {
-    let mut it = Scenario::new(policy).unwrap();
-    it.origin.application = "a".repeat(128);
-    it.origin.user = "u".repeat(256);
-    it.administer(AdministrationChange::Create).unwrap();
-    for i in 0..5 {
-        let secret = "A".repeat(127) + ["A", "B", "C", "D", "E"][i];
-        let label = format!("{i:0>58}");
-        it.import(&format!(
-            "otpauth://totp/{label}?secret={}&algorithm=SHA512&digits=8",
-            &secret[..104]
-        ))
-        .unwrap();
-    }
-    for _ in 0..8 {
-        it.step(begin(None)).unwrap();
-    }
-    it
-}
+/// The pages of 64 KiB that the component has, at the start and for ever.
+const PAGES: usize = 3;
 
 #[test]
 fn the_largest_account_with_the_largest_policy_passes_every_operation() {
-    let mut it = largest_account(&largest_policy());
-    let record = it.record.clone().unwrap();
-    assert!(record.len() <= 24 << 10);
-    let id = it.challenge().unwrap();
-    let asked_again = it.answer(&id, "12345678").unwrap();
-    assert!(
-        matches!(asked_again, Outcome::Challenge(_)),
-        "{asked_again:?}"
+    assert_eq!(largest::policy().len(), 64 << 10);
+    for method in ["totp", "hotp"] {
+        let failed = every_operation(plugin(), method);
+        assert_eq!(failed, [""; 0], "{method}");
+    }
+}
+
+/// Shown on the component itself, told that it has a page less: its memory and the end of its heap are changed.
+#[test]
+fn one_page_less_is_too_little() {
+    let small = with_pages(cofactor_component::COMPONENT, PAGES - 1);
+    assert_eq!(memories(&small), [(2, Some(2))]);
+    let small = Plugin::load(&small, &Options::default()).unwrap();
+    // It works as such: a small policy is compiled, a small account signs in.
+    let mut it = Scenario::enrolled("").unwrap();
+    let policy = small.compile_policy("").unwrap().unwrap();
+    let event = it.event(begin(Some(&it.code(0).unwrap())));
+    let stepped = small.step(&policy, &it.context(), it.record.as_deref(), &event);
+    assert_eq!(largest::kind(&stepped.unwrap().outcome), "allow");
+
+    let failed = every_operation(&small, "totp");
+    assert!(!failed.is_empty());
+}
+
+/// Runs everything that a component can be asked, each on the largest account under the largest policy, and returns what
+/// failed. An outcome of another kind than it should be is a failure too: an operation that is refused at once shows nothing.
+fn every_operation(plugin: &Plugin, method: &'static str) -> Vec<String> {
+    let mut failed = Vec::new();
+    let mut note = |name: &str, passed: Result<(), String>| {
+        if let Err(error) = passed {
+            failed.push(format!("{name}: {error}"));
+        }
+    };
+    let policy = match plugin.compile_policy(&largest::policy()) {
+        Ok(Ok(policy)) => policy,
+        // Without it nothing else can be asked.
+        other => return vec![format!("compile-policy: {other:?}")],
+    };
+    let mut it = Largest::of(method);
+    assert!(it.scenario.record.as_ref().unwrap().len() > 4 << 10);
+    for room in [false, true] {
+        let steps = if room {
+            it.steps_with_room()
+        } else {
+            it.steps()
+        };
+        for (name, action, kind) in steps {
+            let event = it.scenario.event(action);
+            let context = it.scenario.context();
+            let stepped = plugin.step(&policy, &context, it.scenario.record.as_deref(), &event);
+            note(
+                &name,
+                match stepped {
+                    Ok(stepped) if largest::kind(&stepped.outcome) == kind => Ok(()),
+                    other => Err(format!("{other:?}")),
+                },
+            );
+        }
+    }
+    let it = Largest::of(method);
+    let context = it.scenario.context();
+    let verdict = plugin.authorize(&policy, &context, &it.session(), &it.request());
+    note(
+        "authorize",
+        match verdict {
+            Ok(Verdict::Pass(_)) => Ok(()),
+            other => Err(format!("{other:?}")),
+        },
     );
-    it.early("12345678").unwrap();
-    it.step(Action::EnrolBegin(EnrolmentRequest {
-        method: "totp".to_owned(),
-        label: "l".repeat(64),
-        address: None,
-        session: None,
-    }))
-    .unwrap();
-    it.administer(AdministrationChange::Unlock).unwrap();
-    let view = plugin().view(it.record.as_ref().unwrap()).unwrap();
-    assert_eq!(view.credentials.len(), 5);
-    it.step(answer(&"0".repeat(32), "12345678")).unwrap();
+    let view = plugin.view(it.scenario.record.as_ref().unwrap());
+    note(
+        "view",
+        match view {
+            Ok(view) if view.credentials.len() == 5 => Ok(()),
+            other => Err(format!("{other:?}")),
+        },
+    );
+    failed
+}
+
+/// The component with another size of memory, and the end of its heap (the linker's `__heap_end`) moved with it.
+fn with_pages(component: &[u8], pages: usize) -> Vec<u8> {
+    let is = u32::try_from(PAGES << 16).unwrap().to_le_bytes();
+    let be = u32::try_from(pages << 16).unwrap().to_le_bytes();
+    let mut small = component.to_vec();
+    // A memory section: one memory, with a minimum and a maximum.
+    let memory = |pages: usize| {
+        [
+            5,
+            4,
+            1,
+            1,
+            u8::try_from(pages).unwrap(),
+            u8::try_from(pages).unwrap(),
+        ]
+    };
+    let section = component
+        .windows(6)
+        .position(|octets| octets == memory(PAGES))
+        .unwrap();
+    small[section..section + 6].copy_from_slice(&memory(pages));
+    // The allocator's span, as the linker left it: where the heap begins, behind stack and data, and where it ends.
+    let spans: Vec<usize> = component
+        .windows(8)
+        .enumerate()
+        .filter(|(_, octets)| {
+            let base = u32::from_le_bytes(octets[..4].try_into().unwrap());
+            octets[4..] == is && (32 << 10..64 << 10).contains(&base) && base % 16 == 0
+        })
+        .map(|(at, _)| at)
+        .collect();
+    assert_eq!(spans.len(), 1, "the heap's span was not found: {spans:?}");
+    small[spans[0] + 4..spans[0] + 8].copy_from_slice(&be);
+    small
 }
 
 #[test]
@@ -96,7 +155,7 @@ fn linear_memory_can_not_grow() {
     let pages = memories(cofactor_component::COMPONENT);
     assert_eq!(pages.len(), 1);
     assert_eq!(pages[0].1, Some(pages[0].0), "minimum and maximum differ");
-    assert!(pages[0].0 <= 4, "{} pages", pages[0].0);
+    assert_eq!(pages[0].0, PAGES as u64);
 }
 
 /// Minimum and maximum pages of each memory that the core modules of a component define.
