@@ -1,6 +1,6 @@
 //! HTTP/1.1 by hand: requests that no well-behaved client would send, and answers with every header as it came.
 
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
 
@@ -70,6 +70,21 @@ pub fn send(
     headers: &[(&str, &str)],
     body: &str,
 ) -> anyhow::Result<Answer> {
+    let text = request(port, method, target, headers, body);
+    let octets = exchange(port, text.as_bytes())?;
+    let (answer, _) = read(&octets)?.with_context(|| format!("no answer to {method} {target}"))?;
+    Ok(answer)
+}
+
+/// The octets of such a request.
+#[must_use]
+pub fn request(
+    port: u16,
+    method: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> String {
     let mut text = format!("{method} {target} HTTP/1.1\r\n");
     if !headers
         .iter()
@@ -85,9 +100,7 @@ pub fn send(
     }
     text.push_str("Connection: close\r\n\r\n");
     text.push_str(body);
-    let octets = exchange(port, text.as_bytes())?;
-    let (answer, _) = read(&octets)?.with_context(|| format!("no answer to {method} {target}"))?;
-    Ok(answer)
+    text
 }
 
 /// Sends octets as they are, and returns everything that comes back until the other side closes.
@@ -98,6 +111,14 @@ pub fn exchange(port: u16, octets: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
         .with_context(|| format!("connecting to port {port}"))?;
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+    exchange_over(&mut stream, octets)
+}
+
+/// The same over a connection that stands: TLS, or a Unix socket.
+///
+/// # Errors
+/// Where it breaks.
+pub fn exchange_over(stream: &mut (impl Read + Write), octets: &[u8]) -> anyhow::Result<Vec<u8>> {
     // Whoever refuses the head may close before the rest is sent: what it answered counts.
     let _ = stream.write_all(octets);
     let mut answer = Vec::new();
@@ -106,7 +127,15 @@ pub fn exchange(port: u16, octets: &[u8]) -> anyhow::Result<Vec<u8>> {
         match stream.read(&mut buffer) {
             Ok(0) => break,
             Ok(length) => answer.extend_from_slice(buffer.get(..length).unwrap_or_default()),
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => break,
+            // Over TLS a close without the closing message counts as well: every answer says how long it is.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof
+                ) =>
+            {
+                break;
+            }
             Err(error) => return Err(error.into()),
         }
     }

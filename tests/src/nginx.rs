@@ -89,6 +89,7 @@ impl Guarded {
             policy: site.policy.clone(),
             tables: gateway(&page, site, port)?,
             files: vec![("nginx.secret".to_owned(), format!("{SECRET}\n"))],
+            ..Setup::default()
         })?;
         let folder = tempfile::tempdir()?;
         let users: String = USERS

@@ -24,6 +24,8 @@ pub const APPLICATION: &str = "intranet";
 pub struct Setup {
     /// The policy document; empty for the defaults.
     pub policy: String,
+    /// Further keys of `[listen]`. One that gives `web` or `api` takes the place of the port.
+    pub listen: String,
     /// Further tables of cofactor.toml, such as `[[gateway]]`. Relative paths start at the server's folder; `@web@` stands
     /// for the port of gateways and portal.
     pub tables: String,
@@ -36,6 +38,7 @@ pub struct Server {
     folder: Arc<TempDir>,
     configuration: PathBuf,
     ports: Ports,
+    listen: String,
     tables: String,
     agent: ureq::Agent,
     /// The process.
@@ -62,7 +65,7 @@ impl Server {
         if !setup.policy.is_empty() {
             fs::write(folder.path().join("policy.toml"), &setup.policy)?;
         }
-        Self::start_in(Arc::new(folder), &setup.tables)
+        Self::start_in(Arc::new(folder), &setup.listen, &setup.tables)
     }
 
     /// Starts another process on the same database, keys and policy, with ports of its own.
@@ -70,10 +73,10 @@ impl Server {
     /// # Errors
     /// As [`Server::start`].
     pub fn twin(&self) -> anyhow::Result<Self> {
-        Self::start_in(Arc::clone(&self.folder), &self.tables)
+        Self::start_in(Arc::clone(&self.folder), &self.listen, &self.tables)
     }
 
-    fn start_in(folder: Arc<TempDir>, tables: &str) -> anyhow::Result<Self> {
+    fn start_in(folder: Arc<TempDir>, listen: &str, tables: &str) -> anyhow::Result<Self> {
         let ports = Ports {
             web: free_port()?,
             api: free_port()?,
@@ -81,10 +84,16 @@ impl Server {
         };
         let configuration = folder.path().join(format!("cofactor-{}.toml", ports.api));
         let policy = folder.path().join("policy.toml");
-        let mut text = format!(
-            "[listen]\nweb = \"127.0.0.1:{}\"\napi = \"127.0.0.1:{}\"\nmetrics = \"127.0.0.1:{}\"\n",
-            ports.web, ports.api, ports.metrics
-        );
+        let mut text = format!("[listen]\nmetrics = \"127.0.0.1:{}\"\n", ports.metrics);
+        for (door, port) in [("web", ports.web), ("api", ports.api)] {
+            if !listen
+                .lines()
+                .any(|line| line.starts_with(&format!("{door} =")))
+            {
+                text.push_str(&format!("{door} = \"127.0.0.1:{port}\"\n"));
+            }
+        }
+        text.push_str(&format!("{listen}\n"));
         if policy.is_file() {
             text.push_str("[policy]\nfile = \"policy.toml\"\n");
         }
@@ -101,6 +110,7 @@ impl Server {
             .build();
         let mut server = Self {
             agent: ureq::Agent::new_with_config(config),
+            listen: listen.to_owned(),
             tables: tables.to_owned(),
             folder,
             configuration,

@@ -16,9 +16,11 @@ mod handoff;
 mod identity;
 mod logging;
 mod nginx;
+mod overload;
 mod pages;
 mod sessions;
 mod smuggling;
+mod transport;
 
 use cofactor_tests::authenticator::Authenticator;
 use cofactor_tests::nginx::{Guarded, Site};
