@@ -6,6 +6,7 @@
 //! | [`hostile`] | components that mean harm |
 //! | [`lowering`] | what such a component can be made to answer |
 //! | [`program`] | real programs, started and gone afterwards |
+//! | [`promises`] | what every store promises, as tests that any of them can run |
 //! | [`server`] | a running host, with its operator and a program that calls it |
 //! | [`nginx`] | a real nginx as docs/nginx.md has it, before a host and an application |
 //! | [`application`] | what is protected |
@@ -24,6 +25,7 @@ pub mod http;
 pub mod lowering;
 pub mod nginx;
 pub mod program;
+pub mod promises;
 pub mod scenario;
 pub mod server;
 pub mod visitor;

@@ -13,9 +13,11 @@
 mod canaries;
 mod full;
 mod isolation;
+mod keys;
 mod kills;
 mod place;
 mod power;
+mod promises;
 mod races;
 mod tampering;
 mod trace;

@@ -12,7 +12,7 @@ pub struct MemoryStore {
     state: Mutex<State>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct State {
     names: BTreeMap<(String, String, String), AccountId>,
     accounts: BTreeMap<AccountId, Account>,
@@ -101,14 +101,17 @@ impl Store for MemoryStore {
         commits: Vec<Commit>,
     ) -> impl Future<Output = Result<Committed, StoreError>> + Send {
         let mut state = self.state();
-        for commit in &commits {
-            match state.check(commit) {
-                Committed::Done => {}
+        // Each is judged by what those before it have made true, and none of them stays if one is refused.
+        let mut next = (commits.len() > 1).then(|| state.clone());
+        for commit in commits {
+            let next = next.as_mut().unwrap_or(&mut state);
+            match next.check(&commit) {
+                Committed::Done => next.apply(commit),
                 refused => return std::future::ready(Ok(refused)),
             }
         }
-        for commit in commits {
-            state.apply(commit);
+        if let Some(next) = next {
+            *state = next;
         }
         std::future::ready(Ok(Committed::Done))
     }
