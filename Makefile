@@ -28,11 +28,16 @@ test: toolchain peers ## Run every test: units, vectors, real gateways, races, c
 bench: build ## Measure; every figure beside its baseline from the same run
 	@$(TARGET)/release/bench
 
-soak: toolchain peers ## The long versions: races, kills, fuzzing, mutants (hours)
+soak: toolchain peers ## The long versions: races, kills, fuzzing, timing, a second build, mutants (hours)
 	@mkdir -p $(REPORT)
 	$(CARGO_BUILD) --all-targets
-	COFACTOR_SOAK=1 PROPTEST_CASES=200000 cargo test --release --locked --workspace --no-fail-fast -- --nocapture 2>&1 | tee $(REPORT)/soak.txt
-	@tests/mutants
+	@status=0; \
+	COFACTOR_SOAK=1 COFACTOR_REPORT=$(abspath $(REPORT)) PROPTEST_CASES=200000 \
+	  cargo test --release --locked --workspace --no-fail-fast -- --nocapture 2>&1 | tee $(REPORT)/soak.txt || status=$$?; \
+	cat $(REPORT)/timing.txt; \
+	tests/reproducible || status=1; \
+	tests/mutants || status=1; \
+	exit $$status
 
 build: toolchain ## Build guest and host
 	$(CARGO_BUILD)
