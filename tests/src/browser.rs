@@ -341,6 +341,17 @@ impl Browser {
         Ok(std::fs::write(file, png)?)
     }
 
+    /// Keeps a picture of the first element that the CSS selector finds.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn picture(&self, selector: &str, file: &Path) -> anyhow::Result<()> {
+        let element = self.element(selector)?;
+        let encoded = text(self.get(&format!("element/{element}/screenshot"))?)?;
+        let png = base64::engine::general_purpose::STANDARD.decode(encoded)?;
+        Ok(std::fs::write(file, png)?)
+    }
+
     fn element(&self, selector: &str) -> anyhow::Result<String> {
         let found = self.post(
             "element",

@@ -102,7 +102,7 @@ fn pl_06_what_is_no_component_of_this_contract_does_not_load() {
     }
 }
 
-/// The frozen copy of the contract: a released version is never changed (docs/contract.md).
+/// The frozen copy of the contract: a released version is never changed (CONTRIBUTING.md).
 #[test]
 fn the_wit_is_the_released_one() {
     let now = [

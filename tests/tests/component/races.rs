@@ -1,4 +1,4 @@
-//! One code, many threads: exactly one acceptance. Here over the store in memory; tests/system has the real one.
+//! One code, many threads: exactly one acceptance. Here over the store in memory; tests/crash has the real one.
 
 use std::sync::{Arc, Barrier};
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, Barrier, Mutex};
 use cofactor_runtime::clock::FixedClock;
 use cofactor_runtime::contract::Outcome;
 use cofactor_runtime::service::StepError;
+use cofactor_tests::api::Client;
 use cofactor_tests::scenario::{START, begin};
 
 use crate::place::{self, Host, Place, short_or_long};
@@ -220,6 +221,46 @@ fn bf_06_spraying_from_one_address_is_throttled() {
     );
     client.address = Some("192.0.2.8".to_owned());
     assert!(client.sign_in(user, &code(user)).unwrap().allowed());
+}
+
+/// Sign-ins that are begun and never finished: each would keep a challenge in somebody's record.
+#[test]
+fn ch_07_a_flood_of_begins_from_one_address_is_cut_off() {
+    const ALLOWED: usize = 20;
+    let place = Place::new(&format!("[sources]\nfailures = 0\nbegins = {ALLOWED}\n"));
+    let users: Vec<_> = (0..10).map(|n| format!("user-{n}")).collect();
+    place.enrol(&users, 6);
+    let host = place.start();
+    let mut client = host.client();
+    let mut answers = BTreeMap::<String, usize>::new();
+    // Known users and unknown ones, in turns.
+    let flood = |client: &mut Client, answers: &mut BTreeMap<String, usize>, times| {
+        for n in 0..times {
+            let user = match n % 2 {
+                0 => users[n / 2 % users.len()].clone(),
+                _ => format!("nobody-{n}"),
+            };
+            let reply = client.act(&user, &begin(None)).unwrap();
+            assert_eq!(reply.status, 200, "{}", reply.body);
+            let word = match reply.body.pointer("/outcome/deny") {
+                Some(_) => reply.denied_for(),
+                None => "asked",
+            };
+            *answers.entry(word.to_owned()).or_default() += 1;
+        }
+    };
+    client.address = Some("2001:db8:1:2::1".to_owned());
+    flood(&mut client, &mut answers, 10 * ALLOWED);
+    assert_eq!(answers["asked"], ALLOWED, "{answers:?}");
+    assert_eq!(answers["source-throttled"], 9 * ALLOWED, "{answers:?}");
+    // Another address of the same network is the same source.
+    client.address = Some("2001:db8:1:2:3:4:5:6".to_owned());
+    flood(&mut client, &mut answers, 4);
+    assert_eq!(answers["asked"], ALLOWED, "{answers:?}");
+    // Whoever comes from elsewhere is asked, those users too.
+    client.address = Some("192.0.2.7".to_owned());
+    flood(&mut client, &mut answers, 4);
+    assert_eq!(answers["asked"], ALLOWED + 4, "{answers:?}");
 }
 
 /// Wrong codes from four connections to each host at once, each as often as asked; what was answered.

@@ -7,6 +7,7 @@
     missing_docs
 )]
 
+mod api;
 mod authenticator;
 mod demo;
 mod enumeration;
@@ -20,6 +21,7 @@ mod overload;
 mod pages;
 mod sessions;
 mod smuggling;
+mod timing;
 mod transport;
 
 use cofactor_tests::authenticator::Authenticator;

@@ -3,7 +3,7 @@
 use cofactor_tests::authenticator::Authenticator;
 use cofactor_tests::browser::{Browser, ENTER, TAB, View};
 use cofactor_tests::nginx::Guarded;
-use cofactor_tests::program::{artefacts, wait_for};
+use cofactor_tests::program::{artefacts, peer, wait_for};
 
 use super::{Tested, patient};
 
@@ -22,6 +22,22 @@ fn on_a_telephone_by_keyboard_alone() -> Tested {
 #[test]
 fn on_a_dark_desktop_by_keyboard_alone() -> Tested {
     walk(View::DESKTOP_DARK, "dark")
+}
+
+/// What a scanner reads from the picture, as it is shown. None where the scanner may be missing.
+fn scanned(browser: &Browser) -> anyhow::Result<Option<String>> {
+    let Some(zbarimg) = peer("zbarimg") else {
+        return Ok(None);
+    };
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("picture.png");
+    browser.picture("svg[role=img]", &file)?;
+    let output = std::process::Command::new(zbarimg)
+        .args(["--quiet", "--raw"])
+        .arg(&file)
+        .output()?;
+    anyhow::ensure!(output.status.success(), "nothing was read: {output:?}");
+    Ok(Some(String::from_utf8(output.stdout)?.trim().to_owned()))
 }
 
 /// One person's whole way: enrol, sign out, mistype, sign in, look at the devices, get lost.
@@ -62,6 +78,17 @@ fn walk(view: View, name: &str) -> Tested {
     let Some(mut phone) = Authenticator::with(&key) else {
         return Ok(());
     };
+    if let Some(scanned) = scanned(&browser)? {
+        // What a camera reads is what the page says for typing, for this user, with the parameters that the host expects.
+        let typed: String = key.split_whitespace().collect();
+        assert!(scanned.starts_with("otpauth://totp/"), "{scanned}");
+        assert!(scanned.contains(":alice?"), "{scanned}");
+        let parameters = scanned.split_once('?').map_or("", |(_, rest)| rest);
+        let parameters: Vec<_> = parameters.split('&').collect();
+        for expected in [&format!("secret={typed}"), "digits=6", "period=30"] {
+            assert!(parameters.contains(&expected), "{scanned}");
+        }
+    }
     browser.tab_to("input#code")?;
     browser.type_keys("12345")?;
     browser.press(ENTER)?;

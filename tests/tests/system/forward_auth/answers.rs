@@ -4,7 +4,7 @@ use cofactor_tests::authenticator::Authenticator;
 use cofactor_tests::http::send;
 use cofactor_tests::nginx::{Guarded, SECRET, Site};
 use cofactor_tests::server::{Server, Setup};
-use cofactor_tests::visitor::Page;
+use cofactor_tests::visitor::{Page, Visitor};
 
 use crate::{ALICE, BOB, Tested, answer, is_application, patient, sign_in, visitor, with_device};
 
@@ -161,6 +161,91 @@ fn fa_10_a_form_from_elsewhere_changes_nothing() -> Tested {
         page.text().matches("/.cofactor/devices/remove").count() == 2,
         "both are there"
     );
+    Ok(())
+}
+
+/// The forms of the way in and out, each with everything right but where it comes from.
+#[test]
+fn fa_10_a_way_in_is_not_gone_by_a_form_from_elsewhere() -> Tested {
+    let Some(site) = Guarded::start(&patient())? else {
+        return Ok(());
+    };
+    let own = format!("http://127.0.0.1:{}", site.port);
+    let kind = ("Content-Type", "application/x-www-form-urlencoded");
+    let forged = |who: &mut Visitor, page: &Page, action: &str, typed: &[(&str, &str)]| -> Tested {
+        let typed = typed
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let mut fields = page.hidden(action)?;
+        fields.extend(typed.clone());
+        let good = cofactor_tests::visitor::form(&fields);
+        let bare = cofactor_tests::visitor::form(&typed.collect::<Vec<_>>());
+        for (what, headers, body) in [
+            (
+                "another origin",
+                vec![kind, ("Origin", "http://evil.example")],
+                &good,
+            ),
+            ("no origin at all", vec![kind, ("Origin", "null")], &good),
+            (
+                "another site, says the browser",
+                vec![kind, ("Origin", &own), ("Sec-Fetch-Site", "cross-site")],
+                &good,
+            ),
+            ("no token", vec![kind, ("Origin", &own)], &bare),
+            (
+                "a kind of body that any site can send",
+                vec![("Content-Type", "text/plain"), ("Origin", &own)],
+                &good,
+            ),
+        ] {
+            let answer = who.request("POST", action, &headers, body)?;
+            assert_eq!(answer.status, 403, "{action}: {what}");
+        }
+        let mut elsewhere = who.elsewhere();
+        elsewhere.get("/.cofactor/")?;
+        let answer = elsewhere.request("POST", action, &[kind], &good)?;
+        assert_eq!(answer.status, 403, "{action}: another browser");
+        Ok(())
+    };
+
+    // Enrolling: a form of somebody else's would give the user the attacker's token.
+    let mut bob = visitor(&site, BOB);
+    let page = bob.visit("/")?;
+    forged(
+        &mut bob,
+        &page,
+        "/.cofactor/enrol",
+        &[("label", "taken over")],
+    )?;
+    let page = bob.submit(&page, "/.cofactor/enrol", &[("label", "Phone")])?;
+    let Some(mut phone) = Authenticator::with(&page.secret()?) else {
+        return Ok(());
+    };
+    let code = phone.fresh()?;
+    forged(
+        &mut bob,
+        &page,
+        "/.cofactor/enrol/confirm",
+        &[("code", &code)],
+    )?;
+    let page = bob.submit(&page, "/.cofactor/enrol/confirm", &[("code", &code)])?;
+    assert!(
+        is_application(&page),
+        "the code was not used up: {}",
+        page.text()
+    );
+
+    // Signing out, and in again: a form of somebody else's would sign the user in as the attacker wants.
+    let page = bob.visit("/.cofactor/sign-out")?;
+    forged(&mut bob, &page, "/.cofactor/sign-out", &[])?;
+    assert!(is_application(&bob.visit("/")?), "still signed in");
+    crate::sign_out(&mut bob)?;
+    let page = bob.visit("/")?;
+    let code = phone.fresh()?;
+    forged(&mut bob, &page, "/.cofactor/answer", &[("code", &code)])?;
+    assert!(!is_application(&bob.visit("/")?));
+    assert!(is_application(&answer(&mut bob, &page, &code)?));
     Ok(())
 }
 
