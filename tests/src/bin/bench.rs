@@ -40,8 +40,6 @@ fn main() -> anyhow::Result<()> {
 fn steps() -> anyhow::Result<Vec<Figure>> {
     let mut scenario = Scenario::enrolled(&policy())?;
     // A record of a kilobyte: docs/performance.md states the goal for one.
-    scenario.origin.application =
-        "an-application-with-a-rather-long-name-as-some-of-them-have".to_owned();
     for _ in 0..8 {
         scenario.challenge()?;
     }

@@ -48,7 +48,6 @@ fn the_time_of_an_answer_is_reported_for_known_and_unknown_users() -> Tested {
     ]
     .map(|(what, times)| times.report(what));
     let text = lines.join("\n") + "\n";
-    println!("{text}");
     let folder = match std::env::var_os("COFACTOR_REPORT") {
         Some(folder) => PathBuf::from(folder),
         None => project("target/report"),
