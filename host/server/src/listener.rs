@@ -1,9 +1,10 @@
 //! Accepts connections for an HTTP router: TCP or a Unix socket, with or without TLS.
 //!
 //! Nothing that a client does or leaves undone holds more than one of a fixed number of connections, and that one only
-//! for a bounded time: TLS has ten seconds, the head of a request 75 (longer than the keep-alive of the usual gateways,
-//! so that the gateway is the one to close). A stop lets requests that run come to their end.
+//! for a bounded time: see [`Patience`]. A router is given whole requests alone, with a body of at most
+//! [`LONGEST_BODY`] octets. A stop lets requests that run come to their end.
 
+mod patience;
 mod strict;
 
 use std::convert::Infallible;
@@ -12,13 +13,13 @@ use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::http::HeaderValue;
-use axum::http::header::{CONNECTION, TRANSFER_ENCODING};
+use axum::http::header::TRANSFER_ENCODING;
+use axum::response::{IntoResponse, Response};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -27,17 +28,15 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 use crate::config::{Address, Door, Tls};
+pub use patience::{LONGEST_BODY, Patience, Unread};
+use patience::{Unstalled, last, whole};
 use strict::Strict;
 
-/// How long a TLS handshake may take.
-const HANDSHAKE: Duration = Duration::from_secs(10);
-/// How long a client may take to send the head of a request, the wait between two requests included.
-const HEAD: Duration = Duration::from_secs(75);
 /// How long requests may still run after a stop.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -47,6 +46,14 @@ pub struct Listener {
     tls: Option<TlsAcceptor>,
     connections: Arc<Semaphore>,
     address: Address,
+    manners: Manners,
+}
+
+/// How a listener treats its clients.
+#[derive(Clone, Copy)]
+struct Manners {
+    patience: Patience,
+    refuse: fn(Unread) -> Response,
 }
 
 enum Socket {
@@ -108,7 +115,31 @@ impl Listener {
             tls,
             connections: Arc::new(Semaphore::new(door.connections)),
             address,
+            manners: Manners {
+                patience: Patience::default(),
+                refuse: Unread::into_response,
+            },
         })
+    }
+
+    /// Answers a request that does not come to its end in this way, instead of with a bare status.
+    #[must_use]
+    pub fn refusing(mut self, refuse: fn(Unread) -> Response) -> Self {
+        self.manners.refuse = refuse;
+        self
+    }
+
+    /// Waits for its clients as long as that.
+    #[must_use]
+    pub fn waiting(mut self, patience: Patience) -> Self {
+        self.manners.patience = patience;
+        self
+    }
+
+    /// Comes to its end, as after a failure.
+    #[cfg(test)]
+    pub(crate) fn accept_nothing_more(&self) {
+        self.connections.close();
     }
 
     /// Where it listens, with the port that the system chose where 0 was asked for.
@@ -140,16 +171,21 @@ impl Listener {
                     None => break,
                 },
             };
-            let (app, tls, stop) = (app.clone(), self.tls.clone(), stop.clone());
-            tokio::spawn(async move {
-                match stream {
-                    Stream::Tcp(stream, peer) => {
-                        handshake(stream, tls, Some(peer), app, stop).await
-                    }
-                    Stream::Unix(stream) => handshake(stream, tls, None, app, stop).await,
+            let (tls, stop) = (self.tls.clone(), stop.clone());
+            let visit = |peer| Visit {
+                peer,
+                app: app.clone(),
+                manners: self.manners,
+                permit,
+            };
+            match stream {
+                Stream::Tcp(stream, peer) => {
+                    tokio::spawn(visit(Some(peer)).begin(stream, tls, stop));
                 }
-                drop(permit);
-            });
+                Stream::Unix(stream) => {
+                    tokio::spawn(visit(None).begin(stream, tls, stop));
+                }
+            }
         }
         let Self {
             socket,
@@ -186,65 +222,107 @@ enum Stream {
     Unix(tokio::net::UnixStream),
 }
 
-async fn handshake<S>(
-    stream: S,
-    tls: Option<TlsAcceptor>,
+/// One connection.
+struct Visit {
     peer: Option<SocketAddr>,
     app: Router,
-    stop: watch::Receiver<bool>,
-) where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let Some(tls) = tls else {
-        return converse(stream, peer, app, stop).await;
-    };
-    match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
-        Ok(Ok(stream)) => converse(stream, peer, app, stop).await,
-        Ok(Err(error)) => tracing::debug!(?peer, %error, "no TLS session"),
-        Err(_) => tracing::debug!(?peer, "no TLS session in time"),
+    manners: Manners,
+    permit: OwnedSemaphorePermit,
+}
+
+impl Visit {
+    async fn begin<S>(self, stream: S, tls: Option<TlsAcceptor>, stop: watch::Receiver<bool>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Some(tls) = tls else {
+            return self.converse(stream, stop).await;
+        };
+        let peer = self.peer;
+        match tokio::time::timeout(self.manners.patience.handshake, tls.accept(stream)).await {
+            Ok(Ok(stream)) => self.converse(stream, stop).await,
+            Ok(Err(error)) => tracing::debug!(?peer, %error, "no TLS session"),
+            Err(_) => tracing::debug!(?peer, "no TLS session in time"),
+        }
+    }
+
+    async fn converse<S>(self, stream: S, mut stop: watch::Receiver<bool>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Self {
+            peer,
+            app,
+            manners,
+            permit: _permit,
+        } = self;
+        let patience = manners.patience;
+        let begun = Arc::new(AtomicBool::new(false));
+        let service = hyper::service::service_fn({
+            let begun = Arc::clone(&begun);
+            move |request| {
+                begun.store(true, Ordering::Relaxed);
+                let app = app.clone();
+                async move { Ok::<_, Infallible>(answer(app, request, peer, manners).await) }
+            }
+        });
+        let stream = Strict::new(Unstalled::new(stream, patience.write));
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(patience.head)
+            .max_buf_size(LONGEST_BODY)
+            .serve_connection(TokioIo::new(stream), service);
+        let mut connection = std::pin::pin!(connection);
+        let mut first = std::pin::pin!(tokio::time::sleep(patience.first));
+        let (mut is_waiting, mut is_stopping) = (true, false);
+        let ended = loop {
+            tokio::select! {
+                ended = connection.as_mut() => break ended,
+                () = turned(&mut stop), if !is_stopping => {
+                    connection.as_mut().graceful_shutdown();
+                    is_stopping = true;
+                }
+                () = first.as_mut(), if is_waiting => {
+                    if !begun.load(Ordering::Relaxed) {
+                        tracing::debug!(?peer, "a connection that asked for nothing");
+                        return;
+                    }
+                    is_waiting = false;
+                }
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(?peer, %error, "a connection broke off");
+        }
     }
 }
 
-async fn converse<S>(
-    stream: S,
-    peer: Option<SocketAddr>,
+async fn answer(
     app: Router,
-    mut stop: watch::Receiver<bool>,
-) where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-        if let Some(peer) = peer {
-            request.extensions_mut().insert(ConnectInfo(peer));
-        }
-        let is_last = request.headers().contains_key(TRANSFER_ENCODING);
-        let answer = app.clone().oneshot(request.map(Body::new));
-        async move {
-            let mut answer = answer.await?;
-            if is_last {
-                // Where such a body ends is read by hyper alone: what follows it is not read at all.
-                let close = HeaderValue::from_static("close");
-                answer.headers_mut().insert(CONNECTION, close);
-            }
-            Ok::<_, Infallible>(answer)
-        }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
-        .max_buf_size(64 << 10)
-        .serve_connection(TokioIo::new(Strict::new(stream)), service);
-    let mut connection = std::pin::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = turned(&mut stop) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    mut request: Request<Incoming>,
+    peer: Option<SocketAddr>,
+    manners: Manners,
+) -> Response {
+    if let Some(peer) = peer {
+        request.extensions_mut().insert(ConnectInfo(peer));
+    }
+    let is_coded = request.headers().contains_key(TRANSFER_ENCODING);
+    let answer = match whole(request, manners.patience.body).await {
+        Ok(request) => match app.oneshot(request).await {
+            Ok(answer) => answer,
+            Err(never) => match never {},
+        },
+        Err(unread) => {
+            tracing::info!(
+                ?peer,
+                status = u64::from(unread.status().as_u16()),
+                "a request without its end"
+            );
+            return last((manners.refuse)(unread));
         }
     };
-    if let Err(error) = ended {
-        tracing::debug!(?peer, %error, "a connection broke off");
-    }
+    // Where a coded body ends is read by hyper alone: what follows it is not read at all.
+    if is_coded { last(answer) } else { answer }
 }
 
 /// Returns when the host is to stop, or nobody is left who could say so.
@@ -351,6 +429,107 @@ mod tests {
         assert!(asked.await.unwrap().ends_with("done"));
         served.await.unwrap();
         assert!(!path.exists(), "the socket goes with its listener");
+    }
+
+    /// Whoever sends a body octet by octet, nothing at all, or takes no answer, must not keep others out.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn unfinished_requests_do_not_hold_the_connections() {
+        let short = Duration::from_millis(50);
+        let patience = Patience {
+            first: short,
+            body: short,
+            write: short,
+            ..Patience::default()
+        };
+        let listener = Listener::bind(&door("127.0.0.1:0".parse().unwrap()))
+            .await
+            .unwrap()
+            .waiting(patience);
+        let address = listener.address().to_string();
+        let large = || async { "a".repeat(60_000) };
+        let app = Router::new()
+            .route("/", get("done").post("done"))
+            .route("/large", get(large));
+        let (stop, stopped) = watch::channel(false);
+        let served = tokio::spawn(listener.serve(app, stopped));
+        tokio::task::spawn_blocking(move || {
+            let connect = |octets: &[u8]| {
+                let mut stream = std::net::TcpStream::connect(&address).unwrap();
+                stream.write_all(octets).unwrap();
+                stream
+            };
+            let slow = connect(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n1");
+            let coded =
+                connect(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n1");
+            let _silent = connect(b"");
+            let greedy = "GET /large HTTP/1.1\r\nHost: a\r\n\r\n".repeat(1_000);
+            let _deaf = connect(greedy.as_bytes());
+            let read = |mut stream: std::net::TcpStream| {
+                let mut answer = String::new();
+                stream.read_to_string(&mut answer).unwrap();
+                answer
+            };
+            // All four places are taken: this one has to wait until they are over.
+            let next = connect(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+            assert!(read(next).ends_with("done"));
+            for stream in [slow, coded] {
+                let answer = read(stream);
+                assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+                assert!(answer.contains("connection: close"), "{answer}");
+            }
+        })
+        .await
+        .unwrap();
+        stop.send(true).unwrap();
+        served.await.unwrap();
+    }
+
+    /// An answer that needs nothing of the body must not be lost on a client that still sends it.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_body_is_read_before_it_is_answered_and_only_up_to_its_limit() {
+        let listener = Listener::bind(&door("127.0.0.1:0".parse().unwrap()))
+            .await
+            .unwrap();
+        let address = listener.address().to_string();
+        let refused = || async { axum::http::StatusCode::UNAUTHORIZED };
+        let app = Router::new().route("/", axum::routing::post(refused));
+        let (stop, stopped) = watch::channel(false);
+        let served = tokio::spawn(listener.serve(app, stopped));
+        tokio::task::spawn_blocking(move || {
+            let mut stream = std::net::TcpStream::connect(&address).unwrap();
+            let body = "a".repeat(LONGEST_BODY);
+            for close in ["", "Connection: close\r\n"] {
+                let length = body.len();
+                let head = format!(
+                    "POST / HTTP/1.1\r\nHost: a\r\n{close}Content-Length: {length}\r\n\r\n"
+                );
+                stream.write_all(head.as_bytes()).unwrap();
+                stream.write_all(body.as_bytes()).unwrap();
+            }
+            let mut answers = String::new();
+            stream.read_to_string(&mut answers).unwrap();
+            assert_eq!(answers.matches("HTTP/1.1 401 ").count(), 2, "{answers}");
+
+            let chunk = format!("{:x}\r\n{body}\r\n1\r\na\r\n0\r\n\r\n", body.len());
+            for (head, body) in [
+                (
+                    format!("Content-Length: {}", LONGEST_BODY + 1),
+                    String::new(),
+                ),
+                ("Transfer-Encoding: chunked".to_owned(), chunk),
+            ] {
+                let mut stream = std::net::TcpStream::connect(&address).unwrap();
+                let text = format!("POST / HTTP/1.1\r\nHost: a\r\n{head}\r\n\r\n{body}");
+                stream.write_all(text.as_bytes()).unwrap();
+                let mut answer = [0; 13];
+                stream.read_exact(&mut answer).unwrap();
+                assert_eq!(&answer, b"HTTP/1.1 413 ", "{head}");
+            }
+        })
+        .await
+        .unwrap();
+        stop.send(true).unwrap();
+        served.await.unwrap();
     }
 
     #[tokio::test]

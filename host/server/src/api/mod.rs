@@ -13,10 +13,10 @@ mod problem;
 pub(crate) mod tests;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -31,6 +31,7 @@ use cofactor_runtime::store::{Name, Store};
 use tracing::Instrument as _;
 
 use crate::config::Client;
+use crate::listener::{LONGEST_BODY, Unread};
 use crate::log::request_id;
 use crate::metrics::ApiCounters;
 use crate::names::Names;
@@ -42,10 +43,15 @@ use problem::Problem;
 /// The contract of this API, as it is served.
 pub const OPENAPI: &str = include_str!("openapi.json");
 
-/// Longest request body, in octets.
-const MAX_BODY: usize = 64 << 10;
-/// How long a request body may take to arrive.
-const BODY_TIME: Duration = Duration::from_secs(10);
+/// The answer to a request that did not come to its end.
+pub(crate) fn refusal(unread: Unread) -> Response {
+    match unread {
+        Unread::TooSlow => Problem::TooSlow,
+        Unread::TooLarge => Problem::TooLarge,
+        Unread::Broken => Problem::Malformed("the body is not what its head says".to_owned()),
+    }
+    .into_response()
+}
 
 /// What the API needs.
 pub struct Api<S> {
@@ -319,9 +325,8 @@ async fn json<T: serde::de::DeserializeOwned>(
     if !kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/json")) {
         return Err(Problem::NotJson);
     }
-    let body: Bytes = tokio::time::timeout(BODY_TIME, to_bytes(body, MAX_BODY))
+    let body = to_bytes(body, LONGEST_BODY)
         .await
-        .map_err(|_| Problem::TooSlow)?
         .map_err(|_| Problem::TooLarge)?;
     serde_json::from_slice(&body).map_err(|error| Problem::Malformed(error.to_string()))
 }
