@@ -46,6 +46,14 @@ pub enum KeyFileError {
         /// The user number of this process.
         user: u32,
     },
+    /// Somebody else has the ring in memory, or changes it.
+    #[error("{path}: {problem}")]
+    InUse {
+        /// The file whose lock says so.
+        path: PathBuf,
+        /// What to do about it.
+        problem: &'static str,
+    },
     /// It holds something else.
     #[error("the key file {path}: {source}")]
     Text {
@@ -71,6 +79,61 @@ pub enum KeyFileError {
         /// What they sealed.
         database: PathBuf,
     },
+}
+
+/// Keeps everybody from changing the key ring of a database while somebody has read it: what a host seals with a key that
+/// is dropped meanwhile, nobody opens again. Ends when dropped, and with the process however that ends.
+#[derive(Debug)]
+pub struct InUse(#[allow(dead_code, reason = "the lock is held by being open")] File);
+
+impl InUse {
+    /// For those who read the ring and seal with it. `database` is what they seal.
+    ///
+    /// # Errors
+    /// Where somebody changes the ring, or the lock file cannot be made.
+    pub fn shared(database: &Path) -> Result<Self, KeyFileError> {
+        Self::with(
+            database,
+            File::try_lock_shared,
+            "the keys are being changed: start again when `cofactor keys` has ended",
+        )
+    }
+
+    /// For those who change the ring.
+    ///
+    /// # Errors
+    /// Where anybody uses it, or the lock file cannot be made.
+    pub fn alone(database: &Path) -> Result<Self, KeyFileError> {
+        Self::with(
+            database,
+            File::try_lock,
+            "the keys are in use: stop the host first",
+        )
+    }
+
+    fn with(
+        database: &Path,
+        lock: impl Fn(&File) -> Result<(), fs::TryLockError>,
+        problem: &'static str,
+    ) -> Result<Self, KeyFileError> {
+        // Beside the database, and never the database itself: closing it again would drop SQLite's own locks.
+        let mut name = database.as_os_str().to_owned();
+        name.push(".lock");
+        let path = PathBuf::from(name);
+        let opened = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|source| file(&path, source))?;
+        match lock(&opened) {
+            Ok(()) => Ok(Self(opened)),
+            Err(fs::TryLockError::WouldBlock) => Err(KeyFileError::InUse { path, problem }),
+            Err(fs::TryLockError::Error(source)) => Err(file(&path, source)),
+        }
+    }
 }
 
 /// Reads the key ring, or makes it at the first start: when there is no `database` yet. Two processes that start at once
@@ -253,6 +316,26 @@ mod tests {
         assert_eq!(*read.to_text(), *made.to_text());
         // Nothing else is left behind.
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn whoever_uses_a_ring_keeps_others_from_changing_it() {
+        let folder = TempDir::new().unwrap();
+        let database = folder.path().join("db");
+        let host = InUse::shared(&database).unwrap();
+        let command = InUse::shared(&database).unwrap();
+        for used in [host, command] {
+            assert!(matches!(
+                InUse::alone(&database),
+                Err(KeyFileError::InUse { .. })
+            ));
+            drop(used);
+        }
+        let _changed = InUse::alone(&database).unwrap();
+        assert!(matches!(
+            InUse::shared(&database),
+            Err(KeyFileError::InUse { .. })
+        ));
     }
 
     #[test]

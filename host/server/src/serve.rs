@@ -10,14 +10,15 @@ use cofactor_runtime::plugin::{LoadError, Options, Plugin};
 use cofactor_runtime::service::{Service, ServiceError, StepError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
-use crate::api::Api;
+use crate::api::{self, Api};
 use crate::config::{Address, Component, Config, Door};
 use crate::gateway::{self, Front};
-use crate::keyring::{self, KeyFileError};
+use crate::keyring::{self, InUse, KeyFileError};
 use crate::listener::{ListenError, Listener};
 use crate::metrics::{self, ApiCounters};
-use crate::store::embedded::{self, EmbeddedStore, Finding, OpenError};
+use crate::store::embedded::{self, EmbeddedStore, OpenError};
 
 /// Why the host cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +53,21 @@ pub enum StartError {
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] OpenError),
+    /// There are fewer open files than connections.
+    #[error(
+        "listen.connections = {connections} needs {needed} open files, and this process may open {limit}: raise the limit \
+         (LimitNOFILE= of the systemd unit, or ulimit -n), or set listen.connections to {fitting} or less"
+    )]
+    Descriptors {
+        /// What is configured.
+        connections: usize,
+        /// How many files that takes, all in all.
+        needed: u64,
+        /// How many the system gives.
+        limit: u64,
+        /// How many connections would fit.
+        fitting: u64,
+    },
     /// An address cannot be served.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -61,6 +77,9 @@ pub enum StartError {
     /// The clock is not to be trusted.
     #[error(transparent)]
     Clock(#[from] ClockJumped),
+    /// A listener came to an end that nobody asked for.
+    #[error("the host ended by itself; the log says why")]
+    Ended,
     /// The system does not let the process wait for signals.
     #[error("cannot wait for signals: {0}")]
     Signals(std::io::Error),
@@ -92,11 +111,11 @@ pub fn component(component: &Component) -> Result<Plugin, StartError> {
 }
 
 /// Makes the one door over the configured component, policy, keys and store. Key ring and database are made where there
-/// are none.
+/// are none. For as long as the second value lives nobody changes the key ring, which is read only here.
 ///
 /// # Errors
 /// The first thing that is not as it has to be.
-pub fn service(config: &Config) -> Result<Service<EmbeddedStore>, StartError> {
+pub fn service(config: &Config) -> Result<(Service<EmbeddedStore>, InUse), StartError> {
     let clock = SystemClock::new();
     let now = clock.now()?;
     let plugin = component(&config.component)?;
@@ -107,41 +126,27 @@ pub fn service(config: &Config) -> Result<Service<EmbeddedStore>, StartError> {
             source,
         })?,
     };
+    let in_use = InUse::shared(&config.store.path)?;
     let ring = keyring::open(&config.keys, &config.store.path, now)?;
     let store = EmbeddedStore::open(
         &embedded::Options::new(&config.store.path, &config.store.anchor),
         now,
     )?;
-    for finding in store.findings() {
-        match finding {
-            Finding::RolledBack {
-                anchored,
-                found,
-                time,
-            } => tracing::error!(
-                anchored,
-                found,
-                time,
-                "the database is older than its anchor: codes that may have been used already are refused"
-            ),
-            Finding::AnchorMissing => tracing::error!(
-                "the anchor is missing: whether the database was put back cannot be told, and recent codes are refused"
-            ),
-        }
-    }
-    Service::new(plugin, store, ring, &policy, Arc::new(clock)).map_err(|error| match error {
-        ServiceError::Policy(errors) => StartError::Policy {
+    match Service::new(plugin, store, ring, &policy, Arc::new(clock)) {
+        Ok(service) => Ok((service, in_use)),
+        Err(ServiceError::Policy(errors)) => Err(StartError::Policy {
             path: config.policy.clone(),
             text: policy,
             errors,
-        },
-        ServiceError::Plugin(error) => StartError::Compile(error.to_string()),
-    })
+        }),
+        Err(ServiceError::Plugin(error)) => Err(StartError::Compile(error.to_string())),
+    }
 }
 
 /// A host whose listeners are bound.
 pub struct Host {
     service: Arc<Service<EmbeddedStore>>,
+    in_use: InUse,
     served: Vec<(&'static str, Listener, Router)>,
 }
 
@@ -151,7 +156,10 @@ impl Host {
     /// # Errors
     /// The first thing that is not as it has to be.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let service = Arc::new(service(&config)?);
+        // Checked first: whoever takes all descriptors would keep the store from answering.
+        descriptors(&config)?;
+        let (service, in_use) = service(&config)?;
+        let service = Arc::new(service);
         for warning in service.policy_warnings() {
             tracing::warn!(
                 line = u64::from(warning.line),
@@ -177,19 +185,25 @@ impl Host {
         }
         served.push((
             "api",
-            Listener::bind(&config.listen.api).await?,
+            Listener::bind(&config.listen.api)
+                .await?
+                .refusing(api::refusal),
             api.router(),
         ));
         if let Some(address) = config.listen.metrics {
             let door = Door {
                 address: Address::Tcp(address),
                 tls: None,
-                connections: 64,
+                connections: METRICS_CONNECTIONS,
             };
             let router = metrics::router(Arc::clone(&service), counters);
             served.push(("metrics", Listener::bind(&door).await?, router));
         }
-        Ok(Self { service, served })
+        Ok(Self {
+            service,
+            in_use,
+            served,
+        })
     }
 
     /// Where the listener of that name (`web`, `api`, `metrics`) is.
@@ -202,7 +216,10 @@ impl Host {
     }
 
     /// Serves until `stop` turns true, lets requests end, and closes the store: the anchor is written last.
-    pub async fn serve(self, stop: watch::Receiver<bool>) {
+    ///
+    /// # Errors
+    /// Where a listener came to its end before.
+    pub async fn serve(self, mut stop: watch::Receiver<bool>) -> Result<(), StartError> {
         for (name, listener, _) in &self.served {
             tracing::info!(listener = name, address = %listener.address(), "listening");
         }
@@ -211,24 +228,66 @@ impl Host {
             component = %self.service.plugin().digest(),
             "ready"
         );
-        let tasks: Vec<_> = self
-            .served
-            .into_iter()
-            .map(|(_, listener, router)| tokio::spawn(listener.serve(router, stop.clone())))
-            .collect();
-        for task in tasks {
-            let _ = task.await;
+        let (halt, halted) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        for (_, listener, router) in self.served {
+            tasks.spawn(listener.serve(router, halted.clone()));
         }
+        let asked = tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => true,
+            // Half a host would answer monitoring and nobody else.
+            _ = tasks.join_next() => false,
+        };
+        if !asked {
+            tracing::error!("a listener came to its end by itself");
+        }
+        let _ = halt.send(true);
+        while tasks.join_next().await.is_some() {}
         let service = self.service;
         let _ = tokio::task::spawn_blocking(move || service.store().close()).await;
+        drop(self.in_use);
         tracing::info!("stopped");
+        if asked {
+            Ok(())
+        } else {
+            Err(StartError::Ended)
+        }
     }
 }
 
-/// SIGTERM and SIGINT.
+/// Connections to health and metrics.
+const METRICS_CONNECTIONS: usize = 64;
+/// Files that are open beside the connections: database, log, sockets, and a reader of the database for each thread.
+const OTHER_FILES: u64 = 256;
+
+/// Refuses more connections than there are files to open.
+fn descriptors(config: &Config) -> Result<(), StartError> {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let doors = if config.gateways.all.is_empty() { 1 } else { 2 };
+    let metrics = config
+        .listen
+        .metrics
+        .map_or(0, |_| METRICS_CONNECTIONS as u64);
+    let connections = config.listen.api.connections;
+    let needed = (connections as u64)
+        .saturating_mul(doors)
+        .saturating_add(metrics + OTHER_FILES);
+    match limit {
+        Some(limit) if needed > limit => Err(StartError::Descriptors {
+            connections,
+            needed,
+            limit,
+            fitting: limit.saturating_sub(metrics + OTHER_FILES) / doors,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// SIGTERM, SIGINT, and the SIGHUP of a terminal that was closed.
 pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
 }
 
 impl Signals {
@@ -240,6 +299,7 @@ impl Signals {
         Ok(Self {
             terminate: signal(SignalKind::terminate()).map_err(StartError::Signals)?,
             interrupt: signal(SignalKind::interrupt()).map_err(StartError::Signals)?,
+            hangup: signal(SignalKind::hangup()).map_err(StartError::Signals)?,
         })
     }
 
@@ -248,11 +308,12 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            _ = self.hangup.recv() => {}
         }
     }
 }
 
-/// Runs the configured host until SIGTERM or SIGINT.
+/// Runs the configured host until SIGTERM, SIGINT or SIGHUP.
 ///
 /// # Errors
 /// Where it cannot start.
@@ -260,17 +321,21 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let mut signals = Signals::new()?;
     let host = Host::start(config).await?;
     let (stop, stopped) = watch::channel(false);
-    let serving = tokio::spawn(host.serve(stopped));
-    signals.wait().await;
-    tracing::info!("stopping");
-    let _ = stop.send(true);
-    let _ = serving.await;
-    Ok(())
+    let mut serving = tokio::spawn(host.serve(stopped));
+    let ended = tokio::select! {
+        () = signals.wait() => {
+            tracing::info!("stopping");
+            let _ = stop.send(true);
+            serving.await
+        }
+        ended = &mut serving => ended,
+    };
+    ended.unwrap_or(Err(StartError::Ended))
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use std::io::{Read, Write};
     use std::path::Path;
 
@@ -317,11 +382,34 @@ mod tests {
         });
         asked.await.unwrap();
         stop.send(true).unwrap();
-        serving.await.unwrap();
+        serving.await.unwrap().unwrap();
         assert!(
             folder.path().join("cofactor.anchor").exists(),
             "the anchor is written"
         );
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_host_that_lost_a_listener_ends_instead_of_waiting_to_be_stopped() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config::parse(LISTEN, folder.path()).unwrap();
+        let host = Host::start(config).await.unwrap();
+        for (_, listener, _) in &host.served[..1] {
+            listener.accept_nothing_more();
+        }
+        let (_stop, stopped) = watch::channel(false);
+        assert!(matches!(host.serve(stopped).await, Err(StartError::Ended)));
+    }
+
+    #[test]
+    fn connections_that_do_not_fit_are_refused_with_what_would() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "[listen]\nconnections = 4000000000";
+        let config = Config::parse(text, folder.path()).unwrap();
+        let error = descriptors(&config).unwrap_err();
+        assert!(matches!(error, StartError::Descriptors { fitting, .. } if fitting > 0));
+        let config = Config::parse("", folder.path()).unwrap();
+        assert!(descriptors(&config).is_ok());
     }
 
     #[test]

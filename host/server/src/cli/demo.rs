@@ -64,7 +64,8 @@ impl DemoCommand {
         };
         let config = Config::parse("", folder)
             .map_err(|_| Failure::new(Exit::Configuration, "the empty configuration is refused"))?;
-        let service = std::sync::Arc::new(serve::service(&config)?);
+        let (service, _in_use) = serve::service(&config)?;
+        let service = std::sync::Arc::new(service);
         let demo = Demo::new(
             std::sync::Arc::clone(&service),
             listener_address(&listener)?,

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{ConfigFile, Exit, Failure, output, wait};
 use crate::config::Config;
-use crate::keyring;
+use crate::keyring::{self, InUse};
 use crate::store::embedded::{self, EmbeddedStore};
 use cofactor_runtime::clock::{Clock, SystemClock};
 use cofactor_runtime::seal::{KeyRing, SealedBox};
@@ -102,6 +102,7 @@ impl Rotate {
     fn run(self) -> Result<(), Failure> {
         let config = self.config.load()?;
         let now = now()?;
+        let _alone = InUse::alone(&config.store.path)?;
         let store = store(&config, now)?;
         let id = keyring::rotate(&config.keys, now)?;
         let sealed = reseal(&store, &keyring::load(&config.keys)?)?;
@@ -116,6 +117,7 @@ impl Retire {
     fn run(self) -> Result<(), Failure> {
         let config = self.config.load()?;
         let now = now()?;
+        let _alone = InUse::alone(&config.store.path)?;
         let store = store(&config, now)?;
         let ring = keyring::load(&config.keys)?;
         // What a rotation that was interrupted left behind.

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError, Level, Log};
-use crate::keyring::KeyFileError;
+use crate::keyring::{InUse, KeyFileError};
 use crate::serve::StartError;
 use crate::store::embedded::{EmbeddedStore, OpenError};
 use cofactor_runtime::service::{Service, StepError};
@@ -126,7 +126,7 @@ impl Failure {
 #[must_use]
 pub fn main() -> ExitCode {
     forbid_core_dumps();
-    // A reader that has seen enough, such as `head`, is no failure of ours; Rust ignores the signal that would say so.
+    raise_file_limit();
     match run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -149,6 +149,19 @@ fn forbid_core_dumps() {
     let _ = setrlimit(Resource::Core, none);
 }
 
+/// The usual soft limit of 1,024 open files is for programs that use `select`; each connection here is a file, and a
+/// host that runs out of them cannot open its database. What the hard limit is too small for is refused at the start.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let all = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    // Raising a soft limit up to the hard one is always allowed.
+    let _ = setrlimit(Resource::Nofile, all);
+}
+
 fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Serve(it) => it.run(),
@@ -163,8 +176,24 @@ fn run(cli: Cli) -> Result<(), Failure> {
     }
 }
 
+/// The one door, and the word to others that its keys are in use.
+type Opened = (Service<EmbeddedStore>, InUse);
+
+/// Refuses to make a database for a command that only looks: whoever looks may be another user than the host's, and what
+/// it made would not be the host's to open.
+fn existing(config: &Config) -> Result<(), Failure> {
+    if config.store.path.exists() {
+        return Ok(());
+    }
+    let path = config.store.path.display();
+    Err(Failure::new(
+        Exit::Store,
+        format!("there is no database {path} yet"),
+    ))
+}
+
 /// Opens what the host opens, for a command that does one thing. What is wrong with the store is said on the way.
-fn open_service(config: &Config) -> Result<Service<EmbeddedStore>, Failure> {
+fn open_service(config: &Config) -> Result<Opened, Failure> {
     crate::log::init(Log {
         format: config.log.format,
         level: Level::Warn,
@@ -212,10 +241,12 @@ impl From<StartError> for Failure {
             StartError::File { .. }
             | StartError::Component(_)
             | StartError::Policy { .. }
+            | StartError::Descriptors { .. }
             | StartError::Compile(_) => Exit::Configuration,
             StartError::Listen(_)
             | StartError::Front(_)
             | StartError::Clock(_)
+            | StartError::Ended
             | StartError::Signals(_) => Exit::Failed,
         };
         match &error {
@@ -243,6 +274,7 @@ impl From<StepError> for Failure {
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
+        // A reader that has seen enough, such as `head`, needs no word of it.
         if error.kind() == std::io::ErrorKind::BrokenPipe {
             return Self::silent(Exit::Failed);
         }

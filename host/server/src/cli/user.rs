@@ -6,13 +6,11 @@ use clap::{Args, Subcommand};
 use cofactor_runtime::contract::{
     AccountView, Action, Administration, AdministrationChange, Event, Origin, Outcome, Provisioning,
 };
-use cofactor_runtime::service::Service;
 use cofactor_runtime::store::Name;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{ConfigFile, Exit, Failure, open_service, output, wait};
-use crate::store::embedded::EmbeddedStore;
+use super::{ConfigFile, Exit, Failure, Opened, existing, open_service, output, wait};
 
 /// Accounts: add, look at, enrol, unlock, remove
 ///
@@ -186,7 +184,7 @@ impl User {
 }
 
 impl Who {
-    fn open(&self) -> Result<(Service<EmbeddedStore>, Name), Failure> {
+    fn open(&self) -> Result<(Opened, Name), Failure> {
         let config = self.config.load()?;
         let user = config
             .names
@@ -216,7 +214,7 @@ impl Change {
 
     /// Makes a change; a denial is a failure that says why.
     fn make(&self, change: AdministrationChange) -> Result<(Outcome, Name), Failure> {
-        let (service, name) = self.who.open()?;
+        let ((service, _in_use), name) = self.who.open()?;
         let event = event(&name, &self.why, change)?;
         let settled = wait(service.step(&name, event))?;
         service.store().close();
@@ -269,7 +267,8 @@ impl List {
     fn run(self) -> Result<(), Failure> {
         const PAGE: u32 = 1000;
         let config = self.config.load()?;
-        let service = open_service(&config)?;
+        existing(&config)?;
+        let (service, _in_use) = open_service(&config)?;
         let mut after: Option<Name> = None;
         loop {
             let page = service.store().names(after.as_ref(), PAGE)?;
@@ -297,7 +296,8 @@ impl List {
 
 impl Show {
     fn run(self) -> Result<(), Failure> {
-        let (service, name) = self.who.open()?;
+        existing(&self.who.config.load()?)?;
+        let ((service, _in_use), name) = self.who.open()?;
         let Some(view) = wait(service.view(&name))?? else {
             return Err(Failure::new(
                 Exit::Failed,
