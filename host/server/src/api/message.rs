@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::clients::Caller;
 use super::problem::Problem;
+use crate::log;
 
 /// `POST /v1/step`.
 #[derive(Deserialize)]
@@ -75,22 +76,15 @@ impl StepRequest {
 
     /// What is asked, for the log.
     pub(super) fn action(&self) -> &'static str {
-        match self.event.action {
-            Action::Begin(_) => "begin",
-            Action::Answer(_) => "answer",
-            Action::ChooseMethod(_) => "choose-method",
-            Action::Resend(_) => "resend",
-            Action::Poll(_) => "poll",
-            Action::PhoneAnswer(_) => "phone-answer",
-            Action::DeliveryReport(_) => "delivery-report",
-            Action::EnrolBegin(_) => "enrol-begin",
-            Action::EnrolFinish(_) => "enrol-finish",
-            Action::Manage(_) => "manage",
-            Action::Administer(_) => "administer",
-            Action::Vouch(_) => "vouch",
-            Action::FactorAnswer(_) => "factor-answer",
-            Action::Other(_) => "other",
-        }
+        log::asked(&self.event.action)
+    }
+
+    /// Whether it sets up a device.
+    pub(super) fn enrols(&self) -> bool {
+        matches!(
+            self.event.action,
+            Action::EnrolBegin(_) | Action::EnrolFinish(_)
+        )
     }
 
     /// The event as the component gets it, if the client may send it. `session` is what the sealed session holds.
@@ -147,7 +141,7 @@ impl StepRequest {
                 application: origin.application,
                 gateway: caller.client.name.clone(),
                 binding: binding(&caller.client.name, &origin.binding),
-                address: canonical_address(origin.address)?,
+                address: canonical_address(origin.address, "origin.address")?,
                 language: origin.language,
             },
             action,
@@ -163,7 +157,7 @@ impl RequestBody {
             host: self.host,
             path: self.path,
             method: self.method,
-            address: canonical_address(self.address)?,
+            address: canonical_address(self.address, "request.address")?,
             generation: 0,
             ended: false,
         })
@@ -192,13 +186,11 @@ fn binding(client: &str, given: &[u8]) -> Vec<u8> {
         .to_vec()
 }
 
-fn canonical_address(address: Option<String>) -> Result<Option<String>, Problem> {
+fn canonical_address(address: Option<String>, key: &str) -> Result<Option<String>, Problem> {
     address
         .map(|text| match text.parse::<std::net::IpAddr>() {
             Ok(address) => Ok(address.to_canonical().to_string()),
-            Err(_) => Err(Problem::Malformed(
-                "origin.address is no IP address".to_owned(),
-            )),
+            Err(_) => Err(Problem::Malformed(format!("{key} is no IP address"))),
         })
         .transpose()
 }
@@ -271,19 +263,5 @@ impl<T: Serialize> Serialize for Shown<'_, T> {
             })
             .serialize(to),
         }
-    }
-}
-
-/// Outcome and reason in words, for the log: the internal reason where there is one.
-pub(super) fn words(outcome: &Outcome) -> (&'static str, &str) {
-    match outcome {
-        Outcome::Allow(it) => ("allow", &it.claims.reason),
-        Outcome::Challenge(it) => ("challenge", it.after.as_deref().unwrap_or_default()),
-        Outcome::Pending(_) => ("pending", ""),
-        Outcome::Enrol(it) => ("enrol", it.after.as_deref().unwrap_or_default()),
-        Outcome::Deny(it) => ("deny", &it.internal_reason),
-        Outcome::Done(it) => ("done", &it.reason),
-        Outcome::Delegate(_) => ("delegate", ""),
-        Outcome::Other(_) => ("other", ""),
     }
 }

@@ -14,6 +14,7 @@ use serde::de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, Visit
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::excerpt::names_a_secret;
 use super::nearest::nearest;
 
 /// What is wrong with a configuration file, and where.
@@ -107,7 +108,12 @@ impl<'a> Document<'a> {
                         let key = fault
                             .missing
                             .map_or(path.clone(), |field| join(&path, field));
-                        wrong.insert((offset, key), (fault.message, String::new()));
+                        // serde's own words hold the value.
+                        let message = match fault.missing {
+                            None if names_a_secret(&key) => "expected a text in quotes".to_owned(),
+                            _ => fault.message,
+                        };
+                        wrong.insert((offset, key), (message, String::new()));
                     }
                     if !walk.skipped.borrow_mut().insert(path) {
                         break;

@@ -40,7 +40,7 @@ struct ListenSection {
     api: Address,
     api_tls: Option<TlsSection>,
     metrics: MetricsAddress,
-    connections: u32,
+    connections: u16,
 }
 
 impl Default for ListenSection {
@@ -306,7 +306,7 @@ impl ListenSection {
                 }
                 files
             }),
-            connections: usize::try_from(self.connections).unwrap_or(usize::MAX),
+            connections: usize::from(self.connections),
         };
         Listen {
             web: door("listen.web-tls", self.web, self.web_tls),

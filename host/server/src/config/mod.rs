@@ -6,6 +6,7 @@
 
 mod address;
 mod document;
+mod excerpt;
 mod file;
 mod nearest;
 mod secret;
@@ -21,6 +22,7 @@ use crate::portal::PortalSection;
 
 pub use address::Address;
 pub use document::{Document, Problem};
+pub use excerpt::Excerpt;
 pub use file::{Level, LogFormat};
 pub use nearest::nearest;
 pub use secret::{Secret, private};
@@ -215,76 +217,6 @@ impl fmt::Display for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
-
-/// A problem shown in its line of the source, with a caret below it.
-pub struct Excerpt<'a> {
-    line: usize,
-    column: usize,
-    source: &'a str,
-    key: &'a str,
-    problem: &'a str,
-    help: &'a str,
-}
-
-impl<'a> Excerpt<'a> {
-    /// Takes the line out of the text.
-    #[must_use]
-    pub fn of(text: &'a str, problem: &'a Problem) -> Self {
-        Self::at(
-            text,
-            (problem.line, problem.column),
-            &problem.key,
-            &problem.problem,
-            &problem.help,
-        )
-    }
-
-    /// The same, for a problem from elsewhere: line and column from 1.
-    #[must_use]
-    pub fn at(
-        text: &'a str,
-        (line, column): (usize, usize),
-        key: &'a str,
-        problem: &'a str,
-        help: &'a str,
-    ) -> Self {
-        Self {
-            line,
-            column,
-            source: text.lines().nth(line.saturating_sub(1)).unwrap_or_default(),
-            key,
-            problem,
-            help,
-        }
-    }
-}
-
-impl fmt::Display for Excerpt<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "  line {}, column {}: ", self.line, self.column)?;
-        if !self.key.is_empty() {
-            write!(f, "{}: ", self.key)?;
-        }
-        writeln!(f, "{}", self.problem)?;
-        // A tab stays a tab below, so that the caret keeps its column in every terminal.
-        let indent: String = self
-            .source
-            .chars()
-            .take(self.column.saturating_sub(1))
-            .map(|c| if c == '\t' { '\t' } else { ' ' })
-            .collect();
-        let source: String = self
-            .source
-            .chars()
-            .filter(|c| *c == '\t' || !c.is_control())
-            .collect();
-        write!(f, "    | {source}\n    | {indent}^")?;
-        if !self.help.is_empty() {
-            write!(f, " {}", self.help)?;
-        }
-        Ok(())
-    }
-}
 
 #[cfg(test)]
 mod tests;

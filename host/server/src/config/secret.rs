@@ -1,6 +1,9 @@
 //! Secrets of the configuration: given inline, or better in a file that only the host may read.
 
 use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use serde::{Deserialize, Deserializer};
@@ -9,6 +12,9 @@ use zeroize::Zeroizing;
 
 /// Shortest secret that is accepted, in octets. 128 bits in hexadecimal are 32.
 const SHORTEST: usize = 16;
+
+/// More than the first line of any secret file, in octets.
+const LONGEST: usize = 64 * 1024;
 
 /// A shared secret. Erased when dropped; `Debug` does not show it.
 #[derive(Clone)]
@@ -24,13 +30,16 @@ impl Secret {
     /// Reads the first line of a file that nobody but its owner may read.
     ///
     /// # Errors
-    /// Where the file cannot be read, or group or others have any right to it. The text says so for an operator.
+    /// Where the file cannot be read, is somebody else's, or group or others have any right to it. The text says so for
+    /// an operator.
     pub fn from_file(path: &Path) -> Result<Self, String> {
-        let shown = path.display();
-        private(path)?;
-        let text = std::fs::read_to_string(path)
-            .map(Zeroizing::new)
-            .map_err(|error| format!("cannot read {shown}: {error}"))?;
+        let mut opened = private(path)?;
+        let mut text = Zeroizing::new(String::with_capacity(LONGEST));
+        opened
+            .by_ref()
+            .take(LONGEST as u64)
+            .read_to_string(&mut text)
+            .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         Ok(Self::new(
             text.lines().next().unwrap_or_default().to_owned(),
         ))
@@ -82,25 +91,30 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Refuses a file that group or others have a right to.
+/// Opens a file that nobody else has a right to. What is looked at is the file that is open, not whatever has its name by
+/// then.
 ///
 /// # Errors
 /// As for [`Secret::from_file`].
-pub fn private(path: &Path) -> Result<(), String> {
-    use std::os::unix::fs::PermissionsExt;
+pub fn private(path: &Path) -> Result<File, String> {
     let shown = path.display();
-    let mode = std::fs::metadata(path)
-        .map_err(|error| format!("cannot read {shown}: {error}"))?
-        .permissions()
-        .mode();
-    if mode & 0o077 == 0 {
-        Ok(())
-    } else {
-        Err(format!(
-            "{shown} may be read by others (mode {:04o}): run chmod 600 {shown}",
-            mode & 0o7777
-        ))
+    let unreadable = |error| format!("cannot read {shown}: {error}");
+    let opened = File::open(path).map_err(unreadable)?;
+    let metadata = opened.metadata().map_err(unreadable)?;
+    let mode = metadata.mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(format!(
+            "{shown} may be read by others (mode {mode:04o}): run chmod 600 {shown}"
+        ));
     }
+    let (owner, user) = (metadata.uid(), rustix::process::geteuid().as_raw());
+    if owner != user {
+        return Err(format!(
+            "{shown} belongs to user {owner}, who can read and change it, but cofactor runs as user {user}: run chown \
+             {user} {shown}"
+        ));
+    }
+    Ok(opened)
 }
 
 #[cfg(test)]
@@ -123,6 +137,20 @@ mod tests {
         let secret = Secret::from_file(&file).unwrap();
         assert_eq!(secret.as_bytes(), b"0123456789abcdef0123");
         assert_eq!(format!("{secret:?}"), "[redacted]");
+    }
+
+    /// Only the superuser can give files away; elsewhere there is nothing to try.
+    #[test]
+    fn a_secret_of_somebody_else_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("nginx.secret");
+        std::fs::write(&file, "0123456789abcdef0123\n").unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        if std::os::unix::fs::chown(&file, Some(65_534), None).is_err() {
+            return;
+        }
+        let refused = Secret::from_file(&file).unwrap_err();
+        assert!(refused.contains("belongs to user 65534"), "{refused}");
     }
 
     #[test]

@@ -149,3 +149,32 @@ fn an_error_shows_the_line_and_a_caret() {
         "  line 2, column 2: store.pth: there is no such key\n    | \tpth = 'x'\n    | \t^ did you mean `path`?"
     );
 }
+
+/// LG-02: what is wrong with a secret is said without it.
+#[test]
+fn problems_do_not_show_secrets() {
+    const GATEWAY: &str = "[[gateway]]\nname = 'g'\npeers = ['127.0.0.1']\nhosts = ['a.example']\napplication = 'x'\n";
+    for line in [
+        "secret = \"hunter2 hunter2 hunter2\"",
+        "secrets = \"hunter2hunter2hunter2\"",
+        "sceret = \"hunter2hunter2hunter2\"",
+        "secret = \"hunter2hunter2hunter2",
+        "secret = hunter2hunter2hunter2",
+        "secret = [\"hunter2hunter2hunter2\"]",
+        "secret = { hunter2hunter2hunter2 = 1 }",
+    ] {
+        let text = format!("{GATEWAY}{line}\n");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cofactor.toml");
+        std::fs::write(&path, text).unwrap();
+        let said = Config::load(&path).unwrap_err().to_string();
+        assert!(said.contains("line 6"), "{said}");
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+    let text = "[[client]]\nname = 'c'\napplications = ['x']\nsecret = 123456789012345678\n";
+    let problems = Config::parse(text, Path::new("/")).unwrap_err();
+    assert!(
+        !format!("{problems:?}").contains("1234567890"),
+        "{problems:?}"
+    );
+}
