@@ -38,8 +38,8 @@ pub struct GatewaySection {
     /// A file whose first line is the shared secret, relative to the configuration file; only its owner may read it.
     #[serde(default)]
     pub secret_file: Option<PathBuf>,
-    /// The sites that it guards, such as `app.example.com` or `app.example.com:8443`. They are HTTPS; a site of plain
-    /// HTTP is written `http://intranet`, and on the machine itself both are meant.
+    /// The sites that it guards, such as `app.example.com` or `app.example.com:8443`. They are HTTPS; on the machine itself
+    /// (`127.0.0.1:8080`, `localhost`) plain HTTP is meant as well.
     pub hosts: Vec<String>,
     /// The application that policies are written for. 1 to 128 octets.
     pub application: String,
@@ -175,6 +175,18 @@ impl Gateway {
             .concat();
         if sites.is_empty() {
             return Err(problem("hosts", "expected at least one host".into()));
+        }
+        // Cookies of such a site could not be `Secure`, and everybody on the way could take them (FA-13).
+        if let Some(site) = sites
+            .iter()
+            .find(|site| !site.is_secure() && !site.is_loopback())
+        {
+            return Err(problem(
+                "hosts",
+                format!(
+                    "`{site}` is plain HTTP, which only the machine itself may use: guard it over HTTPS"
+                ),
+            ));
         }
         Ok(Self {
             kind: section.kind,
@@ -339,6 +351,8 @@ mod tests {
             ("0123456789abcdef", "with blanks in it", "visible"),
             ("\"app.example.com\", \"127.0.0.1:8080\"", "", "hosts"),
             ("app.example.com", "*.example.com", "is not a host"),
+            ("app.example.com", "http://intranet", "plain HTTP"),
+            ("app.example.com", "http://10.0.0.1:8080", "plain HTTP"),
             ("wiki", "", "application"),
             (
                 "name =",

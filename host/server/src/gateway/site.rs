@@ -1,7 +1,10 @@
 //! What a browser asked for: sites that a gateway guards, and addresses on them.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::Ipv4Addr;
+
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::path::reads_one_way;
 
@@ -132,7 +135,15 @@ impl Address {
             Some(b'/') => target.to_owned(),
             _ => format!("/{target}"),
         };
-        is_visible(&target).then_some(Self { site, target })
+        is_requested(&target).then_some(Self { site, target })
+    }
+
+    /// Path and query as a browser may be sent back to them: what a browser leaves as it is in a query, though a
+    /// [`return_address`] has none of it, is encoded. To the application it is the same.
+    #[must_use]
+    pub fn way_back(&self) -> Cow<'_, str> {
+        const LEFT: &AsciiSet = &CONTROLS.add(b'\\').add(b'`').add(b'"').add(b'<').add(b'>');
+        utf8_percent_encode(&self.target, LEFT).into()
     }
 
     /// The path, without the query.
@@ -171,7 +182,10 @@ pub fn return_address(raw: &str, here: &Site, sites: &[Site]) -> Option<Address>
     } else {
         let address = Address::parse(raw)?;
         // A browser is sent to pages: http and https.
-        if !raw.starts_with("http") || !sites.contains(&address.site) {
+        if !raw.starts_with("http")
+            || !sites.contains(&address.site)
+            || !is_visible(&address.target)
+        {
             return None;
         }
         address
@@ -181,6 +195,16 @@ pub fn return_address(raw: &str, here: &Site, sites: &[Site]) -> Option<Address>
 
 fn path_of(target: &str) -> &str {
     target.split(['?', '#']).next().unwrap_or(target)
+}
+
+/// What a client sends in a request: in a query, any visible ASCII, as browsers encode little there (the query state of
+/// the WHATWG URL standard: neither backslash nor backtick).
+fn is_requested(target: &str) -> bool {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    is_visible(path)
+        && query
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b'#')
 }
 
 /// Visible ASCII, without what a browser would change (backslash) or leave out (fragment). What a browser sends in an
@@ -307,6 +331,17 @@ mod tests {
     }
 
     #[test]
+    fn a_way_back_is_one_that_is_accepted_back() {
+        let here = site("https://a.example");
+        let asked = Address::parse("https://a.example/s?q=a\\b`<\">").unwrap();
+        assert!(return_address(&asked.target, &here, &[]).is_none());
+        assert!(return_address(&asked.to_string(), &here, std::slice::from_ref(&here)).is_none());
+        assert_eq!(asked.way_back(), "/s?q=a%5Cb%60%3C%22%3E");
+        let back = return_address(&asked.way_back(), &here, &[]).unwrap();
+        assert_eq!(back.to_string(), "https://a.example/s?q=a%5Cb%60%3C%22%3E");
+    }
+
+    #[test]
     fn addresses_as_gateways_send_them() {
         let cases = [
             (
@@ -329,6 +364,14 @@ mod tests {
             ("https://a@example.com/", None),
             ("https://example.com/a b", None),
             ("https://example.com/\0", None),
+            // Chromium leaves all of these in a query as they are.
+            (
+                "https://example.com/s?q=a\\b`{|}^[]'",
+                Some("https://example.com/s?q=a\\b`{|}^[]'"),
+            ),
+            ("https://example.com/s\\?q=a", None),
+            ("https://example.com/s`?q=a", None),
+            ("https://example.com/s?q=a#b", None),
             ("https://example.com/\\evil", None),
             ("https://example.com/#f", None),
             ("https://example.com/\u{e9}", None),
