@@ -29,8 +29,11 @@ fn until(who: &mut Visitor, from: &str, stage: &str) -> anyhow::Result<String> {
     anyhow::bail!("never came to {stage}")
 }
 
+/// The page says so, and leads to where it can be begun anew.
 fn is_over(answer: &Answer) -> bool {
-    answer.status == 403 && answer.body.contains("This way in is over")
+    answer.status == 403
+        && answer.body.contains("This way in is over")
+        && answer.body.contains("class=\"button\" href=\"")
 }
 
 #[test]

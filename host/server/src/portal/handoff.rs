@@ -48,10 +48,11 @@ pub fn way_in<S: Store>(
     target: &Address,
     headers: &HeaderMap,
 ) -> Option<(String, Option<HeaderValue>)> {
-    let back = if target.target.len() > LONGEST_BACK || target.path().starts_with(RESERVED) {
+    let wanted = target.way_back();
+    let back = if wanted.len() > LONGEST_BACK || target.path().starts_with(RESERVED) {
         "/"
     } else {
-        &target.target
+        &wanted
     };
     match &gateway.portal {
         Portal::Reserved => Some((
@@ -225,13 +226,32 @@ fn take<S: Store>(
     fits: impl FnOnce(&Ticket) -> bool,
 ) -> Result<Ticket, Trouble> {
     let now = front.service.now().map_err(|_| Trouble::service())?;
-    let text = parameter(parts, "ticket").ok_or_else(over)?;
+    let text = parameter(parts, "ticket").unwrap_or_default();
     let tickets = &front.desk.tickets;
     tickets
         .open(stage, &text, now)
         .filter(fits)
         .and_then(|_| tickets.take(stage, &text, now))
-        .ok_or_else(over)
+        .ok_or_else(|| {
+            let back = tickets.way_back(stage, &text);
+            over().with_a_way_on(back.or_else(|| home(front, &parts.headers)))
+        })
+}
+
+/// Where to begin anew without a ticket that says so: the site itself, or the only one that sends its visitors here.
+pub(super) fn home<S>(front: &Front<S>, headers: &HeaderMap) -> Option<String> {
+    let Some(portal) = own_site(front, headers) else {
+        return Some("/".to_owned());
+    };
+    let mut sites = front
+        .gateways
+        .all
+        .iter()
+        .filter(|gateway| gateway.portal == Portal::Own(portal.clone()))
+        .flat_map(|gateway| &gateway.sites)
+        .filter(|site| site.is_secure() == portal.is_secure());
+    let first = sites.next()?;
+    sites.all(|site| site == first).then(|| format!("{first}/"))
 }
 
 /// The same ticket for the next step: with an id and a time of its own.

@@ -5,7 +5,7 @@
 //! ticket could be shown to two of them; it would be of no use, because each stage needs the cookie of the browser that
 //! began, and on a guarded site also the same first factor.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine;
@@ -20,8 +20,9 @@ use crate::names::CanonicalName;
 
 /// How long a ticket in an address is good, in milliseconds.
 const LIFETIME: u64 = 60_000;
-/// How many used tickets are kept: beyond it no ticket is accepted until older ones are over.
-const MOST_USED: usize = 100_000;
+/// How many used tickets of one user are kept: a hundred hand-offs. Beyond it the user waits until older ones are over,
+/// and nobody else does, since somebody with a password alone can begin as often as they like.
+const MOST_USED: usize = 400;
 
 /// Which step of the hand-off a ticket is for. It opens for no other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +84,49 @@ impl Ticket {
 pub(super) struct Tickets {
     seal: SealedBox,
     started: u64,
-    used: Mutex<HashMap<Vec<u8>, u64>>,
+    used: Mutex<Used>,
+}
+
+/// The tickets that were used and are not over.
+#[derive(Default)]
+struct Used {
+    of: HashMap<Owner, HashSet<Vec<u8>>>,
+    /// The same, in the order of their use, with when they are over.
+    order: VecDeque<(u64, Owner, Vec<u8>)>,
+}
+
+/// Whose tickets they are: gateway and user.
+type Owner = (String, String);
+
+impl Used {
+    /// Uses a ticket up; false where it was, or its owner has used too many.
+    fn take(&mut self, ticket: &Ticket, now: u64) -> bool {
+        self.forget(now);
+        let owner = (ticket.gateway.clone(), ticket.user.clone());
+        let ids = self.of.entry(owner.clone()).or_default();
+        if ids.len() >= MOST_USED || !ids.insert(ticket.id.clone()) {
+            return false;
+        }
+        // A ticket from a clock ahead of ours lives longer by that much.
+        let over = ticket.at.max(now).saturating_add(LIFETIME);
+        self.order.push_back((over, owner, ticket.id.clone()));
+        true
+    }
+
+    fn forget(&mut self, now: u64) {
+        while let Some((over, owner, id)) = self.order.pop_front() {
+            if over > now {
+                self.order.push_front((over, owner, id));
+                return;
+            }
+            if let Some(ids) = self.of.get_mut(&owner) {
+                ids.remove(&id);
+                if ids.is_empty() {
+                    self.of.remove(&owner);
+                }
+            }
+        }
+    }
 }
 
 impl Tickets {
@@ -104,13 +147,7 @@ impl Tickets {
 
     /// Opens a ticket that is not over.
     pub(super) fn open(&self, stage: Stage, text: &str, now: u64) -> Option<Ticket> {
-        if text.len() > 24 * 1024 {
-            return None;
-        }
-        let plain = self
-            .seal
-            .open(binding(stage), &URL_SAFE_NO_PAD.decode(text).ok()?)?;
-        let ticket: Ticket = serde_json::from_slice(&plain).ok()?;
+        let ticket = self.unseal(stage, text)?;
         let lifetime = if stage == Stage::Visit {
             STAY
         } else {
@@ -120,6 +157,21 @@ impl Tickets {
         (ticket.at <= now.saturating_add(LIFETIME) && now < over).then_some(ticket)
     }
 
+    /// Where the browser began with a ticket of ours, also one that is over.
+    pub(super) fn way_back(&self, stage: Stage, text: &str) -> Option<String> {
+        Some(self.unseal(stage, text)?.back)
+    }
+
+    fn unseal(&self, stage: Stage, text: &str) -> Option<Ticket> {
+        if text.len() > 24 * 1024 {
+            return None;
+        }
+        let plain = self
+            .seal
+            .open(binding(stage), &URL_SAFE_NO_PAD.decode(text).ok()?)?;
+        serde_json::from_slice(&plain).ok()
+    }
+
     /// Opens a ticket and uses it up.
     pub(super) fn take(&self, stage: Stage, text: &str, now: u64) -> Option<Ticket> {
         let ticket = self.open(stage, text, now)?;
@@ -127,18 +179,7 @@ impl Tickets {
             return None;
         }
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        if used.len() >= MOST_USED {
-            used.retain(|_, over| *over > now);
-        }
-        if used.len() >= MOST_USED || used.contains_key(&ticket.id) {
-            return None;
-        }
-        // A ticket from a clock ahead of ours lives longer by that much.
-        used.insert(
-            ticket.id.clone(),
-            ticket.at.max(now).saturating_add(LIFETIME),
-        );
-        Some(ticket)
+        used.take(&ticket, now).then_some(ticket)
     }
 }
 
@@ -202,6 +243,30 @@ mod tests {
                 .open(Stage::Begin, &text, 2_000)
                 .is_none()
         );
+    }
+
+    #[test]
+    fn one_user_cannot_use_up_the_tickets_of_another() {
+        let tickets = Tickets::new(KeyRing::generate(0).unwrap().sealed_box("ticket"), 0);
+        let take = |user: &str, id: u64, now: u64| {
+            let ticket = Ticket {
+                id: id.to_be_bytes().to_vec(),
+                user: user.into(),
+                ..ticket(now)
+            };
+            let text = tickets.seal(Stage::Begin, &ticket).unwrap();
+            tickets.take(Stage::Begin, &text, now).is_some()
+        };
+        let taken = (0..100_001)
+            .filter(|id| take("mallory", *id, 1_000))
+            .count();
+        assert_eq!(taken, MOST_USED);
+        assert!(take("alice", 0, 1_000));
+        assert!(!take("mallory", 200_000, 60_999));
+        assert!(take("mallory", 200_000, 61_000), "older ones are over");
+        assert!(take("alice", 0, 61_000));
+        let used = tickets.used.lock().unwrap();
+        assert_eq!((used.of.len(), used.order.len()), (2, 2), "and forgotten");
     }
 
     #[test]

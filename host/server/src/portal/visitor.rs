@@ -15,6 +15,7 @@ use cofactor_runtime::store::{Name, Store};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use super::handoff;
 use super::page::Trouble;
 use super::texts::Texts;
 use super::ticket::{Stage, Ticket};
@@ -150,7 +151,10 @@ impl Visitor {
             .values(&parts.headers, &site)
             .find_map(|value| front.desk.tickets.open(Stage::Visit, value, now))
             .filter(|ticket| ticket.portal_browser == browser.digest(&front.desk.binding))
-            .ok_or(Trouble::new(StatusCode::FORBIDDEN, "ticket"))?;
+            .ok_or_else(|| {
+                Trouble::new(StatusCode::FORBIDDEN, "ticket")
+                    .with_a_way_on(handoff::home(front, &parts.headers))
+            })?;
         let gateway = ticket
             .gateway(&front.gateways)
             .ok_or(Trouble::new(StatusCode::FORBIDDEN, "ticket"))?;
