@@ -4,8 +4,8 @@ use clap::{Args, Subcommand};
 use cofactor_runtime::clock::{Clock, SystemClock};
 use serde_json::json;
 
-use super::{ConfigFile, Exit, Failure, output};
-use crate::store::embedded::{EmbeddedStore, Finding, Options};
+use super::{ConfigFile, Exit, Failure, existing, findings, output};
+use crate::store::embedded::{EmbeddedStore, Options};
 
 /// The audit chain: what was decided, when, and whether anybody changed it since
 ///
@@ -42,6 +42,8 @@ struct Verify {
 }
 
 /// Print rows, oldest first
+///
+/// Exit code 4 where the database was found put back, which is said on standard error.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -73,7 +75,7 @@ impl Audit {
 impl Verify {
     fn run(self) -> Result<(), Failure> {
         let store = open(&self.config)?;
-        let found = store.findings().iter().map(describe).next();
+        let found = findings::said(&store).into_iter().next();
         let chain = store.verify_chain().map_err(|error| error.to_string());
         let sound = store.check().map_err(|error| error.to_string());
         let problem = found.or(chain.as_ref().err().cloned()).or(sound.err());
@@ -97,6 +99,7 @@ impl Show {
     fn run(self) -> Result<(), Failure> {
         const PAGE: u32 = 1000;
         let store = open(&self.config)?;
+        let is_sound = findings::tell(&store);
         let (mut after, mut left) = (self.after, self.limit.unwrap_or(u64::MAX));
         while left > 0 {
             let rows = store.audit(after, PAGE)?;
@@ -116,19 +119,16 @@ impl Show {
                 }
             }
         }
-        Ok(())
+        if is_sound {
+            return Ok(());
+        }
+        Err(Failure::silent(Exit::Store))
     }
 }
 
 fn open(config: &ConfigFile) -> Result<EmbeddedStore, Failure> {
     let config = config.load()?;
-    if !config.store.path.exists() {
-        let path = config.store.path.display();
-        return Err(Failure::new(
-            Exit::Store,
-            format!("there is no database {path} yet"),
-        ));
-    }
+    existing(&config)?;
     let now = SystemClock::new()
         .now()
         .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
@@ -136,22 +136,6 @@ fn open(config: &ConfigFile) -> Result<EmbeddedStore, Failure> {
         &Options::new(&config.store.path, &config.store.anchor),
         now,
     )?)
-}
-
-fn describe(finding: &Finding) -> String {
-    match finding {
-        Finding::RolledBack {
-            anchored,
-            found,
-            time,
-        } => format!(
-            "the database was put back: its newest row is {found}, the anchor of {} has seen row {anchored}",
-            output::instant(*time)
-        ),
-        Finding::AnchorMissing => {
-            "the anchor is missing: whether the database was put back cannot be told".to_owned()
-        }
-    }
 }
 
 /// One row for people. What is in it comes from users: it is escaped.

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{ConfigFile, Exit, Failure, output, wait};
+use super::{ConfigFile, Exit, Failure, findings, output, wait};
 use crate::config::Config;
 use crate::keyring::{self, InUse};
 use crate::store::embedded::{self, EmbeddedStore};
@@ -175,10 +175,12 @@ fn reseal(store: &EmbeddedStore, ring: &KeyRing) -> Result<u64, Failure> {
 
 fn store(config: &Config, now: u64) -> Result<EmbeddedStore, Failure> {
     keyring::load(&config.keys)?;
-    Ok(EmbeddedStore::open(
+    let store = EmbeddedStore::open(
         &embedded::Options::new(&config.store.path, &config.store.anchor),
         now,
-    )?)
+    )?;
+    findings::tell(&store);
+    Ok(store)
 }
 
 fn now() -> Result<u64, Failure> {

@@ -4,6 +4,7 @@ mod audit;
 mod bench;
 mod component;
 mod demo;
+mod findings;
 mod keys;
 mod output;
 mod policy;

@@ -4,17 +4,19 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-/// Writes lines to standard output; a closed pipe is an error like any other.
+/// Writes lines to standard output, all at once; a closed pipe is an error like any other.
 pub(super) fn lines<I>(lines: I) -> io::Result<()>
 where
     I: IntoIterator,
     I::Item: AsRef<str>,
 {
-    let mut out = io::stdout().lock();
+    let mut text = String::new();
     for line in lines {
-        out.write_all(line.as_ref().as_bytes())?;
-        out.write_all(b"\n")?;
+        text.push_str(line.as_ref());
+        text.push('\n');
     }
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
     out.flush()
 }
 

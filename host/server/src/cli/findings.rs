@@ -1,0 +1,34 @@
+//! What opening the store has found: whoever opens it next finds nothing any more, so every command says it.
+
+use super::output;
+use crate::store::embedded::{EmbeddedStore, Finding};
+
+/// Says on standard error what is wrong with the database as a whole; true where nothing is.
+pub(super) fn tell(store: &EmbeddedStore) -> bool {
+    let all = said(store);
+    for finding in &all {
+        output::error(finding);
+    }
+    all.is_empty()
+}
+
+/// The same, one text a finding.
+pub(super) fn said(store: &EmbeddedStore) -> Vec<String> {
+    store.findings().iter().map(describe).collect()
+}
+
+fn describe(finding: &Finding) -> String {
+    match finding {
+        Finding::RolledBack {
+            anchored,
+            found,
+            time,
+        } => format!(
+            "the database was put back: its newest row is {found}, the anchor of {} has seen row {anchored}",
+            output::instant(*time)
+        ),
+        Finding::AnchorMissing => {
+            "the anchor is missing: whether the database was put back cannot be told".to_owned()
+        }
+    }
+}
