@@ -6,9 +6,14 @@
 
 use std::fmt::{self, Write as _};
 
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
+use cofactor_runtime::contract::{Action, Outcome};
 use tracing::field::{Field, Visit};
 use tracing::span::Record;
-use tracing::{Event, Subscriber};
+use tracing::{Event, Instrument as _, Subscriber};
 use tracing_subscriber::field::{RecordFields, VisitOutput};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::Writer;
@@ -52,6 +57,56 @@ pub fn request_id() -> String {
     let mut id = [0; 16];
     let _ = getrandom::fill(&mut id);
     hex::encode(id)
+}
+
+/// The header in which a caller is told the id of its request.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Gives every request an id: in the lines that are written meanwhile, and in the answer.
+pub async fn traced(request: Request, next: Next) -> Response {
+    let id = request_id();
+    let span = tracing::info_span!("request", request = id);
+    let mut response = next.run(request).instrument(span).await;
+    if let Ok(id) = HeaderValue::try_from(id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+/// What is asked, in one word of the contract.
+#[must_use]
+pub fn asked(action: &Action) -> &'static str {
+    match action {
+        Action::Begin(_) => "begin",
+        Action::Answer(_) => "answer",
+        Action::ChooseMethod(_) => "choose-method",
+        Action::Resend(_) => "resend",
+        Action::Poll(_) => "poll",
+        Action::PhoneAnswer(_) => "phone-answer",
+        Action::DeliveryReport(_) => "delivery-report",
+        Action::EnrolBegin(_) => "enrol-begin",
+        Action::EnrolFinish(_) => "enrol-finish",
+        Action::Manage(_) => "manage",
+        Action::Administer(_) => "administer",
+        Action::Vouch(_) => "vouch",
+        Action::FactorAnswer(_) => "factor-answer",
+        Action::Other(_) => "other",
+    }
+}
+
+/// Outcome and reason in words of the contract: the internal reason where there is one.
+#[must_use]
+pub fn decided(outcome: &Outcome) -> (&'static str, &str) {
+    match outcome {
+        Outcome::Allow(it) => ("allow", &it.claims.reason),
+        Outcome::Challenge(it) => ("challenge", it.after.as_deref().unwrap_or_default()),
+        Outcome::Pending(_) => ("pending", ""),
+        Outcome::Enrol(it) => ("enrol", it.after.as_deref().unwrap_or_default()),
+        Outcome::Deny(it) => ("deny", &it.internal_reason),
+        Outcome::Done(it) => ("done", &it.reason),
+        Outcome::Delegate(_) => ("delegate", ""),
+        Outcome::Other(_) => ("other", ""),
+    }
 }
 
 #[derive(Clone, Copy)]

@@ -33,11 +33,21 @@ impl CanonicalName {
         &self.0
     }
 
-    /// Whether letters of several scripts are mixed, as in `alice` with a Cyrillic `i`. Such a name is somebody's, and
-    /// may sign in, but it is not enrolled: it is there to be taken for another. Japanese, Korean and Chinese
-    /// combinations (UTS 39 section 5.1) are one script here.
-    #[must_use]
-    pub fn mixes_scripts(&self) -> bool {
+    /// Refuses to set up a device for a name that mixes letters of several scripts, as `alice` with a Cyrillic `i`: it is
+    /// there to be taken for another (ID-01). Such a name is somebody's all the same, and may sign in. Every door asks
+    /// this; an operator's own command does not.
+    ///
+    /// # Errors
+    /// [`NameError::MixedScripts`].
+    pub fn may_enrol(&self) -> Result<(), NameError> {
+        if self.mixes_scripts() {
+            return Err(NameError::MixedScripts);
+        }
+        Ok(())
+    }
+
+    /// Japanese, Korean and Chinese combinations (UTS 39 section 5.1) are one script here.
+    fn mixes_scripts(&self) -> bool {
         const TOGETHER: [&[Script]; 3] = [
             &[Script::Han, Script::Hiragana, Script::Katakana],
             &[Script::Han, Script::Hangul],
@@ -87,6 +97,9 @@ pub enum NameError {
     /// It has more than one realm, or half of one.
     #[error("the user name has a realm that cannot be read")]
     Realm,
+    /// Its letters are of several scripts; only where a device is to be set up.
+    #[error("the user name mixes letters of several scripts")]
+    MixedScripts,
     /// It has the form `REALM\user`, and the table does not have that realm.
     #[error("the user name has a realm that is not in names.realms")]
     UnknownRealm,
@@ -320,7 +333,11 @@ mod tests {
             ("\u{3b1}lice", true),
         ] {
             assert_eq!(
-                names().canonical(name.as_bytes()).unwrap().mixes_scripts(),
+                names()
+                    .canonical(name.as_bytes())
+                    .unwrap()
+                    .may_enrol()
+                    .is_err(),
                 mixed,
                 "{name}"
             );

@@ -141,11 +141,13 @@ fn an_answer_is_never_a_redirect_to_nginx() -> Tested {
         headers.extend([("X-Cofactor-Secret", SECRET), ("Accept", "text/html")]);
         let answer = send(site.server.web(), "GET", "/v1/gateway/nginx", &headers, "")?;
         assert_eq!(answer.status, status);
-        assert_eq!(
-            answer.header("cache-control").unwrap_or("no-store"),
-            "no-store"
-        );
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
     }
+    let stranger = send(site.server.web(), "GET", "/v1/gateway/nginx", &[], "")?;
+    assert_eq!(
+        (stranger.status, stranger.header("cache-control")),
+        (403, Some("no-store"))
+    );
     assert!(fs::metadata(site.server.folder().join("cofactor.log"))?.len() > 0);
     Ok(())
 }

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
+use cofactor_runtime::store::Name;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::config::Client;
+use crate::names::CanonicalName;
 
 use super::bucket::Bucket;
 
@@ -60,6 +62,15 @@ impl Caller {
     /// Takes one request out of what the client may ask for.
     pub(super) fn take(&self, now: Duration) -> Result<(), Duration> {
         self.bucket.take(now)
+    }
+
+    /// The name under which the store knows a user of this client's.
+    pub(super) fn account(&self, user: &CanonicalName) -> Name {
+        Name {
+            tenant: self.client.tenant.clone(),
+            issuer: self.client.issuer.clone(),
+            user: user.as_str().to_owned(),
+        }
     }
 
     /// Whether it may name this application.

@@ -19,7 +19,8 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use base64::Engine as _;
@@ -28,16 +29,15 @@ use cofactor_runtime::contract::{Claims, Outcome, Verdict};
 use cofactor_runtime::seal::SealedBox;
 use cofactor_runtime::service::Service;
 use cofactor_runtime::store::{Name, Store};
-use tracing::Instrument as _;
 
 use crate::config::Client;
 use crate::listener::{LONGEST_BODY, Unread};
-use crate::log::request_id;
+use crate::log;
 use crate::metrics::ApiCounters;
-use crate::names::Names;
+use crate::names::{CanonicalName, Names};
 
 use clients::{Caller, Clients};
-use message::{AuthorizeAnswer, AuthorizeRequest, Shown, StepAnswer, StepRequest, words};
+use message::{AuthorizeAnswer, AuthorizeRequest, Shown, StepAnswer, StepRequest};
 use problem::Problem;
 
 /// The contract of this API, as it is served.
@@ -91,6 +91,7 @@ impl<S: Store> Api<S> {
             .route("/v1/openapi.json", get(openapi))
             .fallback(async || Problem::NotFound)
             .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
+            .layer(from_fn(log::traced))
             .with_state(Arc::new(self))
     }
 
@@ -103,16 +104,10 @@ impl<S: Store> Api<S> {
         Ok(caller)
     }
 
-    fn name(&self, caller: &Caller, user: &str) -> Result<Name, Problem> {
-        let user = self
-            .names
+    fn user(&self, user: &str) -> Result<CanonicalName, Problem> {
+        self.names
             .canonical(user.as_bytes())
-            .map_err(|error| Problem::Malformed(format!("user: {error}")))?;
-        Ok(Name {
-            tenant: caller.client.tenant.clone(),
-            issuer: caller.client.issuer.clone(),
-            user: user.as_str().to_owned(),
-        })
+            .map_err(|error| Problem::Malformed(format!("user: {error}")))
     }
 
     /// Seals claims for this user and this client.
@@ -142,7 +137,12 @@ impl<S: Store> Api<S> {
     async fn judge_step(&self, headers: &HeaderMap, body: Body) -> Result<Response, Problem> {
         let caller = self.admit(headers)?;
         let asked: StepRequest = json(headers, body).await?;
-        let name = self.name(caller, &asked.user)?;
+        let user = self.user(&asked.user)?;
+        if asked.enrols() {
+            user.may_enrol()
+                .map_err(|error| Problem::Forbidden(error.to_string()))?;
+        }
+        let name = caller.account(&user);
         let application = permitted(caller, asked.application())?.to_owned();
         let action = asked.action();
         let session = match &asked.session {
@@ -158,7 +158,7 @@ impl<S: Store> Api<S> {
             );
             problem
         })?;
-        let (outcome, reason) = words(&settled.outcome);
+        let (outcome, reason) = log::decided(&settled.outcome);
         tracing::info!(
             client = caller.client.name,
             user = name.user,
@@ -182,7 +182,7 @@ impl<S: Store> Api<S> {
     async fn judge_session(&self, headers: &HeaderMap, body: Body) -> Result<Response, Problem> {
         let caller = self.admit(headers)?;
         let asked: AuthorizeRequest = json(headers, body).await?;
-        let name = self.name(caller, &asked.user)?;
+        let name = caller.account(&self.user(&asked.user)?);
         let application = permitted(caller, &asked.request.application)?.to_owned();
         let claims = self.open(caller, &name, &asked.session)?;
         let request = asked.request.into_request()?;
@@ -234,29 +234,21 @@ impl<S: Store> Api<S> {
 
 async fn step<S: Store>(State(api): State<Arc<Api<S>>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let id = request_id();
-    let span = tracing::info_span!("request", request = id);
-    let result = api.judge_step(&head.headers, body).instrument(span).await;
-    api.finish(&id, result)
+    let result = api.judge_step(&head.headers, body).await;
+    api.finish(result)
 }
 
 async fn authorize<S: Store>(State(api): State<Arc<Api<S>>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let id = request_id();
-    let span = tracing::info_span!("request", request = id);
-    let result = api
-        .judge_session(&head.headers, body)
-        .instrument(span)
-        .await;
-    api.finish(&id, result)
+    let result = api.judge_session(&head.headers, body).await;
+    api.finish(result)
 }
 
 async fn description<S: Store>(State(api): State<Arc<Api<S>>>, headers: HeaderMap) -> Response {
-    let id = request_id();
     let result = api
         .admit(&headers)
         .and_then(|_| answer(api.service.plugin().description()));
-    api.finish(&id, result)
+    api.finish(result)
 }
 
 async fn openapi() -> Response {
@@ -268,28 +260,24 @@ async fn openapi() -> Response {
 }
 
 impl<S: Store> Api<S> {
-    /// Counts the answer and gives it its id.
-    fn finish(&self, id: &str, result: Result<Response, Problem>) -> Response {
+    /// Counts the answer.
+    fn finish(&self, result: Result<Response, Problem>) -> Response {
         let mut response = match result {
             Ok(response) => response,
             Err(problem) => {
                 // What is wrong with a request is its sender's own and may hold a code: the log gets the kind alone.
                 let status = u64::from(problem.status().as_u16());
-                tracing::info!(request = id, status, "refused a request");
+                tracing::info!(status, "refused a request");
                 problem.into_response()
             }
         };
         self.counters.count(response.status().as_u16());
-        let headers = response.headers_mut();
-        if let Ok(id) = HeaderValue::from_str(id) {
-            headers.insert(REQUEST_ID, id);
-        }
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+            .headers_mut()
+            .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response
     }
 }
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What a session is sealed to: it opens for no other user and no other client. Names hold no control characters.
 fn bound(caller: &Caller, name: &Name) -> Vec<u8> {

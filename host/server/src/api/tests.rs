@@ -193,7 +193,15 @@ async fn what_a_client_may_not_do_is_refused() {
     let factor = event(
         &json!({"factor-answer": {"challenge": "00".repeat(16), "method": "acme.palm", "accepted": true}}),
     );
+    // Alice with a Cyrillic `i` may sign in, but sets up nothing.
+    let mut mixed = event(&json!({"enrol-begin": {"method": "totp", "label": "x"}}));
+    mixed["user"] = json!("al\u{456}ce");
+    let mut mixed_end =
+        event(&json!({"enrol-finish": {"challenge": "00".repeat(16), "proof": {"code": "1"}}}));
+    mixed_end["user"] = json!("al\u{456}ce");
     for (what, client, body, status) in [
+        ("a name to be taken for another", "payroll", mixed, 403),
+        ("the same at the end", "payroll", mixed_end, 403),
         ("another client's application", "payroll", intranet, 403),
         ("a gateway of its choice", "payroll", gateway, 400),
         (

@@ -25,12 +25,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::{HeaderMap, HeaderValue};
+use axum::middleware::from_fn;
 use cofactor_runtime::contract::{Claims, Denial, Request, StepUp, Verdict};
 use cofactor_runtime::service::{Service, StepError};
 use cofactor_runtime::store::Store;
 
 use crate::names::CanonicalName;
-use crate::portal;
+use crate::{log, portal};
 use config::{Gateway, Gateways};
 use cookie::Cookie;
 use session::{Pass, Question, Session, Sessions, instant_text};
@@ -208,6 +209,7 @@ pub fn router<S: Store>(front: Arc<Front<S>>) -> Router {
     Router::new()
         .merge(nginx::router())
         .merge(portal::router())
+        .layer(from_fn(log::traced))
         .with_state(front)
 }
 

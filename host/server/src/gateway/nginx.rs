@@ -46,14 +46,13 @@ pub(super) fn router<S: Store>() -> Router<Arc<Front<S>>> {
 
 async fn authorize<S: Store>(State(front): State<Arc<Front<S>>>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
-    let caller = match Caller::of(&front.gateways, &parts) {
-        Ok(caller) => caller,
-        Err(error) => return refuse(None, error),
-    };
-    let mut response = match answer(&front, &caller, &parts.headers) {
-        Ok(response) => response,
-        Err(Failure::Caller(error)) => refuse(Some(&caller), error),
-        Err(Failure::Service(error)) => fail(&caller, &error),
+    let mut response = match Caller::of(&front.gateways, &parts) {
+        Err(error) => refuse(None, error),
+        Ok(caller) => match answer(&front, &caller, &parts.headers) {
+            Ok(response) => response,
+            Err(Failure::Caller(error)) => refuse(Some(&caller), error),
+            Err(Failure::Service(error)) => fail(&caller, &error),
+        },
     };
     // Whatever the answer is, it is this request's alone (FA-12).
     response
@@ -118,7 +117,12 @@ fn answer<S: Store>(
             Ok(response)
         }
         Judgement::Deny(denial) => {
-            tracing::info!(gateway = caller.gateway.name, user = ?user, reason = denial.internal_reason, "denied");
+            tracing::info!(
+                gateway = caller.gateway.name,
+                user = user.as_str(),
+                reason = denial.internal_reason,
+                "denied"
+            );
             Ok(StatusCode::FORBIDDEN.into_response())
         }
         Judgement::StepUp(_) | Judgement::None => {

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -12,9 +11,9 @@ use cofactor_runtime::contract::{Action, CredentialView, Management, ManagementC
 use cofactor_runtime::store::Store;
 use maud::{Markup, html};
 
-use super::form::{self, FIELD, Form, Purpose};
+use super::form::{self, FIELD, Posted, Purpose};
 use super::page::{Page, Trouble, redirect};
-use super::sign_in::{address, judge, split};
+use super::sign_in::{address, judge};
 use super::visitor::Visitor;
 use super::{answer as respond, enrol, parameter, path};
 use crate::gateway::session::instant_text;
@@ -44,78 +43,42 @@ pub(super) async fn add<S: Store>(
 pub(super) async fn rename<S: Store>(
     State(front): State<Arc<Front<S>>>,
     request: Request,
-) -> Response {
-    change_by_form(front, request, Purpose::Rename).await
+) -> Result<Response, Response> {
+    let posted = Posted::read(front, request, Purpose::Rename).await?;
+    let change = ManagementChange::Rename((posted.token.subject.clone(), posted.label()));
+    let done = || redirect(&format!("{}?done=renamed", path("devices")));
+    Ok(posted.respond(manage(&posted, change, done).await))
 }
 
 /// POST `/.cofactor/devices/remove`
 pub(super) async fn remove<S: Store>(
     State(front): State<Arc<Front<S>>>,
     request: Request,
-) -> Response {
-    change_by_form(front, request, Purpose::Remove).await
+) -> Result<Response, Response> {
+    let posted = Posted::read(front, request, Purpose::Remove).await?;
+    let change = ManagementChange::Remove(posted.token.subject.clone());
+    let done = || redirect(&format!("{}?done=removed", path("devices")));
+    Ok(posted.respond(manage(&posted, change, done).await))
 }
 
-async fn change_by_form<S: Store>(
-    front: Arc<Front<S>>,
-    request: Request,
-    purpose: Purpose,
-) -> Response {
-    let (parts, body) = match split(request).await {
-        Ok(request) => request,
-        Err((headers, trouble)) => return respond(&front, &headers, Err(trouble)),
-    };
-    let result = change(&front, &parts, &body, purpose).await;
-    respond(&front, &parts.headers, result)
-}
-
-async fn change<S: Store>(
-    front: &Front<S>,
-    parts: &Parts,
-    body: &Bytes,
-    purpose: Purpose,
+/// Makes a change with the session that the form came with; `done` is the answer then.
+pub(super) async fn manage<S: Store>(
+    posted: &Posted<S>,
+    change: ManagementChange,
+    done: impl FnOnce() -> Result<Response, Trouble>,
 ) -> Result<Response, Trouble> {
-    let visitor = Visitor::of(front, parts)?;
-    let form = Form::read(front, &visitor, purpose, &parts.headers, body)?;
-    let credential = form.token.subject.clone();
-    let (change, done) = match purpose {
-        Purpose::Rename => (
-            ManagementChange::Rename((credential, form.field("label").trim().to_owned())),
-            "renamed",
-        ),
-        Purpose::Remove => (ManagementChange::Remove(credential), "removed"),
-        _ => return Err(Trouble::new(StatusCode::FORBIDDEN, "form")),
-    };
-    match manage(front, &visitor, parts, form.token.id.clone(), change).await? {
-        Outcome::Done(_) => redirect(&format!("{}?done={done}", path("devices"))),
+    let action = Action::Manage(Management {
+        session: posted.session()?.map(|session| session.claims),
+        change,
+    });
+    match posted.step(action).await?.outcome {
+        Outcome::Done(_) => done(),
         Outcome::Deny(denial) if denial.public_reason == "fresh-verification-required" => {
             enrol::verify_first()
         }
         Outcome::Deny(denial) => Err(Trouble::denied(&denial.public_reason, path("devices"))),
         _ => Err(Trouble::service()),
     }
-}
-
-/// Sends a change with the session that the request came with.
-pub(super) async fn manage<S: Store>(
-    front: &Front<S>,
-    visitor: &Visitor,
-    parts: &Parts,
-    id: Vec<u8>,
-    change: ManagementChange,
-) -> Result<Outcome, Trouble> {
-    let session = front.session(
-        &visitor.gateway,
-        &visitor.user,
-        &visitor.site,
-        &parts.headers,
-    );
-    let action = Action::Manage(Management {
-        session: session.map(|session| session.claims),
-        change,
-    });
-    let event = visitor.event(&front.desk.binding, id, action);
-    Ok(front.service.step(&visitor.account(), event).await?.outcome)
 }
 
 async fn list<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Response, Trouble> {

@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::http::request::Parts;
 use axum::response::Response;
 use cofactor_runtime::contract::{
     Action, Answer, Enrolment, EnrolmentRequest, Outcome, Proof, Provisioning,
@@ -14,11 +12,11 @@ use cofactor_runtime::store::Store;
 use maud::{Markup, html};
 use qrcode::{Color, EcLevel, QrCode};
 
-use super::form::{self, FIELD, Form, Purpose};
+use super::form::{self, FIELD, Posted, Purpose};
 use super::page::{Page, Trouble, redirect};
-use super::sign_in::{self, Focus, address, code_input, settle, split};
+use super::path;
+use super::sign_in::{self, Focus, address, code_input};
 use super::visitor::Visitor;
-use super::{answer as respond, path};
 use crate::gateway::Front;
 
 /// Methods that can be set up on a page, the preferred first.
@@ -28,82 +26,52 @@ const METHODS: [&str; 2] = ["totp", "hotp"];
 pub(super) async fn begin<S: Store>(
     State(front): State<Arc<Front<S>>>,
     request: Request,
-) -> Response {
-    let (parts, body) = match split(request).await {
-        Ok(request) => request,
-        Err((headers, trouble)) => return respond(&front, &headers, Err(trouble)),
-    };
-    let result = hand_out(&front, &parts, &body).await;
-    respond(&front, &parts.headers, result)
+) -> Result<Response, Response> {
+    let posted = Posted::read(front, request, Purpose::EnrolBegin).await?;
+    Ok(posted.respond(hand_out(&posted).await))
 }
 
 /// POST `/.cofactor/enrol/confirm`
 pub(super) async fn finish<S: Store>(
     State(front): State<Arc<Front<S>>>,
     request: Request,
-) -> Response {
-    let (parts, body) = match split(request).await {
-        Ok(request) => request,
-        Err((headers, trouble)) => return respond(&front, &headers, Err(trouble)),
-    };
-    let result = prove(&front, &parts, &body).await;
-    respond(&front, &parts.headers, result)
+) -> Result<Response, Response> {
+    let posted = Posted::read(front, request, Purpose::EnrolFinish).await?;
+    Ok(posted.respond(prove(&posted).await))
 }
 
-async fn hand_out<S: Store>(
-    front: &Front<S>,
-    parts: &Parts,
-    body: &Bytes,
-) -> Result<Response, Trouble> {
-    let visitor = Visitor::of(front, parts)?;
-    let form = Form::read(front, &visitor, Purpose::EnrolBegin, &parts.headers, body)?;
-    refuse_mixed_names(&visitor)?;
-    let session = front.session(
-        &visitor.gateway,
-        &visitor.user,
-        &visitor.site,
-        &parts.headers,
-    );
+async fn hand_out<S: Store>(posted: &Posted<S>) -> Result<Response, Trouble> {
+    refuse_mixed_names(&posted.visitor)?;
     let action = Action::EnrolBegin(EnrolmentRequest {
-        method: form.token.subject.clone(),
-        label: form.field("label").trim().to_owned(),
+        method: posted.token.subject.clone(),
+        label: posted.label(),
         address: None,
-        session: session.map(|session| session.claims),
+        session: posted.session()?.map(|session| session.claims),
     });
-    let event = visitor.event(&front.desk.binding, form.token.id.clone(), action);
-    let settled = front.service.step(&visitor.account(), event).await?;
+    let settled = posted.step(action).await?;
     match &settled.outcome {
         Outcome::Deny(denial) if denial.public_reason == "fresh-verification-required" => {
             redirect(&address(&path("devices/add"), true))
         }
-        _ => settle(front, &visitor, settled, &form.token.back, &parts.headers),
+        _ => posted.settle(settled),
     }
 }
 
-async fn prove<S: Store>(
-    front: &Front<S>,
-    parts: &Parts,
-    body: &Bytes,
-) -> Result<Response, Trouble> {
-    let visitor = Visitor::of(front, parts)?;
-    let form = Form::read(front, &visitor, Purpose::EnrolFinish, &parts.headers, body)?;
-    refuse_mixed_names(&visitor)?;
-    let proof = Proof::Code(form.code("code"));
+async fn prove<S: Store>(posted: &Posted<S>) -> Result<Response, Trouble> {
+    refuse_mixed_names(&posted.visitor)?;
     let action = Action::EnrolFinish(Answer {
-        challenge: form.token.subject.clone(),
-        proof,
+        challenge: posted.token.subject.clone(),
+        proof: Proof::Code(posted.code("code")),
     });
-    let event = visitor.event(&front.desk.binding, form.token.id.clone(), action);
-    let settled = front.service.step(&visitor.account(), event).await?;
-    settle(front, &visitor, settled, &form.token.back, &parts.headers)
+    posted.settle(posted.step(action).await?)
 }
 
 /// Names that are there to be taken for others are not enrolled (ID-01).
 fn refuse_mixed_names(visitor: &Visitor) -> Result<(), Trouble> {
-    if visitor.user.mixes_scripts() {
-        return Err(Trouble::new(StatusCode::FORBIDDEN, "name-mixed"));
-    }
-    Ok(())
+    visitor
+        .user
+        .may_enrol()
+        .map_err(|_| Trouble::new(StatusCode::FORBIDDEN, "name-mixed"))
 }
 
 /// The page of an enrolment: the start, or the secret.

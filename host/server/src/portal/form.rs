@@ -4,24 +4,36 @@
 //! The token also names the event that the form will be, so that a form that is sent twice has the first outcome.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
 use axum::http::header::{CONTENT_TYPE, ORIGIN};
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use cofactor_runtime::contract::Action;
 use cofactor_runtime::seal::SealedBox;
+use cofactor_runtime::service::Settled;
 use cofactor_runtime::store::Store;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::page::Trouble;
 use super::visitor::{Visitor, random_id};
+use super::{answer, sign_in};
 use crate::gateway::Front;
+use crate::gateway::session::Session;
 use crate::gateway::site::Site;
+use crate::log;
 
 /// How long a form may lie, in milliseconds. Challenges and enrolments end sooner, by the component's word.
 const LIFETIME: u64 = 60 * 60 * 1000;
+/// The longest code and the longest name of a device that the contract lets through to the component, in octets
+/// (wit/types.wit).
+const LONGEST_CODE: usize = 64;
+const LONGEST_LABEL: usize = 256;
 /// The name of the hidden field.
 pub(super) const FIELD: &str = "token";
 
@@ -121,46 +133,55 @@ pub(super) fn token<S: Store>(
         .ok_or_else(Trouble::service)
 }
 
-/// A form that came from our own page.
-pub(super) struct Form {
+/// A form that came from our own page, with who sent it.
+pub(super) struct Posted<S> {
+    pub(super) front: Arc<Front<S>>,
+    pub(super) visitor: Visitor,
+    pub(super) headers: HeaderMap,
     /// What its token says.
     pub(super) token: Token,
     fields: HashMap<String, Zeroizing<String>>,
 }
 
-impl Form {
+impl<S: Store> Posted<S> {
     /// Reads a form.
     ///
     /// # Errors
     /// The page to show where it is not from our own page, or too old.
-    pub(super) fn read<S: Store>(
-        front: &Front<S>,
-        visitor: &Visitor,
+    pub(super) async fn read(
+        front: Arc<Front<S>>,
+        request: Request,
         purpose: Purpose,
-        headers: &HeaderMap,
-        body: &Bytes,
+    ) -> Result<Self, Response> {
+        let headers = request.headers().clone();
+        match Self::parse(Arc::clone(&front), request, purpose).await {
+            Ok(posted) => Ok(posted),
+            Err(trouble) => Err(answer(&front, &headers, Err(trouble))),
+        }
+    }
+
+    async fn parse(
+        front: Arc<Front<S>>,
+        request: Request,
+        purpose: Purpose,
     ) -> Result<Self, Trouble> {
-        if !is_from(&visitor.site, headers) {
+        let (parts, body) = request.into_parts();
+        let body = Bytes::from_request(Request::from_parts(parts.clone(), body), &())
+            .await
+            .map_err(|_| Trouble::new(StatusCode::PAYLOAD_TOO_LARGE, "form"))?;
+        let visitor = Visitor::of(&front, &parts)?;
+        if !is_from(&visitor.site, &parts.headers) {
             return Err(Trouble::new(StatusCode::FORBIDDEN, "origin"));
         }
         if visitor.browser.is_new() {
             return Err(Trouble::new(StatusCode::FORBIDDEN, "browser"));
         }
         let stale = || Trouble::new(StatusCode::FORBIDDEN, "form");
-        let urlencoded = headers
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.split(';').next())
-            .is_some_and(|media| {
-                media
-                    .trim()
-                    .eq_ignore_ascii_case("application/x-www-form-urlencoded")
-            });
-        if !urlencoded {
+        if !is_urlencoded(&parts.headers) {
             return Err(stale());
         }
         let mut fields = HashMap::new();
-        for (name, value) in url::form_urlencoded::parse(body).take(16) {
+        for (name, value) in url::form_urlencoded::parse(&body).take(16) {
             // A field that is there twice is nobody's.
             if fields
                 .insert(name.into_owned(), Zeroizing::new(value.into_owned()))
@@ -175,9 +196,47 @@ impl Form {
         let token = front
             .desk
             .forms
-            .open(visitor, purpose, text, &browser, now)
+            .open(&visitor, purpose, text, &browser, now)
             .ok_or_else(stale)?;
-        Ok(Self { token, fields })
+        Ok(Self {
+            front,
+            visitor,
+            headers: parts.headers,
+            token,
+            fields,
+        })
+    }
+
+    /// The answer, or the page that says why there is none.
+    pub(super) fn respond(&self, result: Result<Response, Trouble>) -> Response {
+        answer(&self.front, &self.headers, result)
+    }
+
+    /// Has the event judged that this form is: once, however often it is sent.
+    pub(super) async fn step(&self, action: Action) -> Result<Settled, Trouble> {
+        step(&self.front, &self.visitor, self.token.id.clone(), action).await
+    }
+
+    /// The session that it came with, judged or not.
+    pub(super) fn session(&self) -> Result<Option<Session>, Trouble> {
+        let visitor = &self.visitor;
+        Ok(self.front.session(
+            &visitor.gateway,
+            &visitor.user,
+            &visitor.site,
+            &self.headers,
+        ))
+    }
+
+    /// Where the outcome of a step leads.
+    pub(super) fn settle(&self, settled: Settled) -> Result<Response, Trouble> {
+        sign_in::settle(
+            &self.front,
+            &self.visitor,
+            settled,
+            &self.token.back,
+            &self.headers,
+        )
     }
 
     /// What was typed into a field.
@@ -186,14 +245,62 @@ impl Form {
     }
 
     /// A code that was typed: apps show codes in groups, so blanks and hyphens go. Everything else is for the component
-    /// to judge.
+    /// to judge, as far as the contract lets it through.
     pub(super) fn code(&self, name: &str) -> String {
-        self.field(name)
+        let typed: String = self
+            .field(name)
             .chars()
             .filter(|c| !matches!(c, ' ' | '-'))
-            .take(64)
-            .collect()
+            .collect();
+        cut(typed, LONGEST_CODE)
     }
+
+    /// What the user calls a device. What is wrong with it is for the component to say, as far as the contract lets it
+    /// through.
+    pub(super) fn label(&self) -> String {
+        cut(self.field("label").trim().to_owned(), LONGEST_LABEL)
+    }
+}
+
+/// Has an event of this visitor's judged, and logs what became of it.
+pub(super) async fn step<S: Store>(
+    front: &Front<S>,
+    visitor: &Visitor,
+    id: Vec<u8>,
+    action: Action,
+) -> Result<Settled, Trouble> {
+    let asked = log::asked(&action);
+    let event = visitor.event(&front.desk.binding, id, action);
+    let settled = front.service.step(&visitor.account(), event).await?;
+    let (outcome, reason) = log::decided(&settled.outcome);
+    tracing::info!(
+        gateway = visitor.gateway.name,
+        user = visitor.user.as_str(),
+        application = visitor.gateway.application,
+        action = asked,
+        outcome,
+        reason,
+        "decided"
+    );
+    Ok(settled)
+}
+
+/// The text up to the last whole character within so many octets.
+fn cut(mut text: String, longest: usize) -> String {
+    text.truncate(text.floor_char_boundary(longest));
+    text
+}
+
+fn is_urlencoded(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|media| {
+            media
+                .trim()
+                .eq_ignore_ascii_case("application/x-www-form-urlencoded")
+        })
 }
 
 /// Whether the browser says that the request came from a page of this site. One that says nothing is an old one, and is

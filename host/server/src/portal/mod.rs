@@ -30,8 +30,8 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{any, get, post};
 use cofactor_runtime::service::{Service, StepError};
 use cofactor_runtime::store::Store;
 use serde::Deserialize;
@@ -116,27 +116,37 @@ impl Desk {
 pub(crate) fn router<S: Store>() -> Router<Arc<Front<S>>> {
     Router::new()
         .route(&path(""), get(sign_in::show::<S>))
-        .route(&path("answer"), post(sign_in::answer::<S>))
-        .route(&path("enrol"), post(enrol::begin::<S>))
-        .route(&path("enrol/confirm"), post(enrol::finish::<S>))
+        .route(&path("answer"), post(sign_in::answer::<S>).get(to_start))
+        .route(&path("enrol"), post(enrol::begin::<S>).get(to_start))
+        .route(
+            &path("enrol/confirm"),
+            post(enrol::finish::<S>).get(to_start),
+        )
         .route(&path("devices"), get(devices::show::<S>))
         .route(&path("devices/add"), get(devices::add::<S>))
-        .route(&path("devices/rename"), post(devices::rename::<S>))
-        .route(&path("devices/remove"), post(devices::remove::<S>))
+        .route(
+            &path("devices/rename"),
+            post(devices::rename::<S>).get(to_devices),
+        )
+        .route(
+            &path("devices/remove"),
+            post(devices::remove::<S>).get(to_devices),
+        )
         .route(
             &path("sign-out"),
             get(sign_out::show::<S>).post(sign_out::here::<S>),
         )
         .route(
             &path("sign-out/everywhere"),
-            post(sign_out::everywhere::<S>),
+            post(sign_out::everywhere::<S>).get(to_devices),
         )
         .route(&path("begin"), get(handoff::begin::<S>))
         .route(&path("confirm"), get(handoff::confirm::<S>))
         .route(&path("enter"), get(handoff::enter::<S>))
         .route(&path("finish"), get(handoff::finish::<S>))
         .route(&page::STYLE_PATH, get(page::style))
-        .route(&path("{*rest}"), get(not_found::<S>))
+        .route(&path("{*rest}"), any(not_found::<S>))
+        .method_not_allowed_fallback(not_with_this_method::<S>)
         .layer(DefaultBodyLimit::max(64 * 1024))
 }
 
@@ -166,6 +176,27 @@ fn answer<S>(front: &Front<S>, headers: &HeaderMap, result: Result<Response, Tro
         Ok(texts) => trouble.show(&front.desk, texts),
         Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
     })
+}
+
+/// An address that a form is sent to is in the address bar where its page says what was wrong: whoever goes there without
+/// the form begins anew.
+async fn to_start() -> Redirect {
+    Redirect::to(&path(""))
+}
+
+async fn to_devices() -> Redirect {
+    Redirect::to(&path("devices"))
+}
+
+async fn not_with_this_method<S: Store>(
+    State(front): State<Arc<Front<S>>>,
+    request: Request,
+) -> Response {
+    answer(
+        &front,
+        request.headers(),
+        Err(Trouble::new(StatusCode::METHOD_NOT_ALLOWED, "not-found")),
+    )
 }
 
 async fn not_found<S: Store>(State(front): State<Arc<Front<S>>>, request: Request) -> Response {

@@ -206,11 +206,17 @@ impl Trouble {
         }
     }
 
+    /// The same with a link to where it can be tried again.
+    pub(super) fn with_a_way_on(self, again: Option<String>) -> Self {
+        Self { again, ..self }
+    }
+
     /// A denial, by its public reason, and where to try again.
     pub(super) fn denied(reason: &str, again: String) -> Self {
         let status = match reason {
             "service-error" => StatusCode::SERVICE_UNAVAILABLE,
             "source-throttled" => StatusCode::TOO_MANY_REQUESTS,
+            "label-invalid" => StatusCode::UNPROCESSABLE_ENTITY,
             _ => StatusCode::FORBIDDEN,
         };
         Self {
@@ -253,10 +259,20 @@ impl Trouble {
 
 impl From<StepError> for Trouble {
     fn from(error: StepError) -> Self {
-        tracing::error!(%error, "could not judge a step");
         match error {
-            StepError::Overloaded => Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy"),
-            _ => Self::service(),
+            // What the contract has no room for was typed by somebody; what it was is not for the log.
+            StepError::BadRequest(_) => {
+                tracing::warn!("what was typed is outside the contract");
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "input")
+            }
+            StepError::Overloaded => {
+                tracing::error!(%error, "could not judge a step");
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy")
+            }
+            _ => {
+                tracing::error!(%error, "could not judge a step");
+                Self::service()
+            }
         }
     }
 }

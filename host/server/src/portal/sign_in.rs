@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
-use axum::extract::{FromRequest, Request, State};
+use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -15,7 +14,7 @@ use cofactor_runtime::store::Store;
 use maud::{Markup, html};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::form::{self, FIELD, Form, Purpose};
+use super::form::{self, FIELD, Posted, Purpose};
 use super::page::{Page, Trouble, redirect, with_browser, with_cookie};
 use super::visitor::{Visitor, random_id};
 use super::{answer as respond, enrol, handoff, parameter, path};
@@ -56,23 +55,9 @@ pub(super) async fn show<S: Store>(
 pub(super) async fn answer<S: Store>(
     State(front): State<Arc<Front<S>>>,
     request: Request,
-) -> Response {
-    let (parts, body) = match split(request).await {
-        Ok(request) => request,
-        Err((headers, trouble)) => return respond(&front, &headers, Err(trouble)),
-    };
-    let result = judge_answer(&front, &parts, &body).await;
-    respond(&front, &parts.headers, result)
-}
-
-/// Head and body of a request with a form.
-pub(super) async fn split(request: Request) -> Result<(Parts, Bytes), (HeaderMap, Trouble)> {
-    let (parts, body) = request.into_parts();
-    let headers = parts.headers.clone();
-    match Bytes::from_request(Request::from_parts(parts.clone(), body), &()).await {
-        Ok(body) => Ok((parts, body)),
-        Err(_) => Err((headers, Trouble::new(StatusCode::PAYLOAD_TOO_LARGE, "form"))),
-    }
+) -> Result<Response, Response> {
+    let posted = Posted::read(front, request, Purpose::Answer).await?;
+    Ok(posted.respond(judge_answer(&posted).await))
 }
 
 async fn challenge<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Response, Trouble> {
@@ -113,29 +98,20 @@ async fn challenge<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Response
         transaction: None,
     });
     let id = random_id().ok_or_else(Trouble::service)?.to_vec();
-    let event = visitor.event(&front.desk.binding, id, action);
-    let settled = front.service.step(&visitor.account(), event).await?;
+    let settled = form::step(front, &visitor, id, action).await?;
     settle(front, &visitor, settled, &back, &parts.headers)
 }
 
-async fn judge_answer<S: Store>(
-    front: &Front<S>,
-    parts: &Parts,
-    body: &Bytes,
-) -> Result<Response, Trouble> {
-    let visitor = Visitor::of(front, parts)?;
-    let form = Form::read(front, &visitor, Purpose::Answer, &parts.headers, body)?;
-    let proof = match form.field("next") {
-        "" => Proof::Code(form.code("code")),
-        _ => Proof::TwoCodes((form.code("code"), form.code("next"))),
+async fn judge_answer<S: Store>(posted: &Posted<S>) -> Result<Response, Trouble> {
+    let proof = match posted.field("next") {
+        "" => Proof::Code(posted.code("code")),
+        _ => Proof::TwoCodes((posted.code("code"), posted.code("next"))),
     };
     let action = Action::Answer(Answer {
-        challenge: form.token.subject.clone(),
+        challenge: posted.token.subject.clone(),
         proof,
     });
-    let event = visitor.event(&front.desk.binding, form.token.id.clone(), action);
-    let settled = front.service.step(&visitor.account(), event).await?;
-    settle(front, &visitor, settled, &form.token.back, &parts.headers)
+    posted.settle(posted.step(action).await?)
 }
 
 /// Where an outcome leads.
@@ -151,24 +127,12 @@ pub(super) fn settle<S: Store>(
     } = settled;
     match outcome {
         Outcome::Allow(allowance) => {
-            tracing::info!(
-                gateway = visitor.gateway.name,
-                user = ?visitor.user,
-                method = allowance.claims.method,
-                reason = allowance.claims.reason,
-                "allowed"
-            );
             let session = session(account.0.to_vec(), allowance.claims)?;
             leave(front, visitor, Some(session), back, headers)
         }
         Outcome::Challenge(challenge) => page(front, visitor, &challenge, back),
         Outcome::Enrol(enrolment) => enrol::page(front, visitor, &enrolment, back),
-        Outcome::Deny(denial) => {
-            tracing::info!(
-                gateway = visitor.gateway.name, user = ?visitor.user, reason = denial.internal_reason, "denied"
-            );
-            Err(Trouble::denied(&denial.public_reason, address(back, false)))
-        }
+        Outcome::Deny(denial) => Err(Trouble::denied(&denial.public_reason, address(back, false))),
         Outcome::Done(_) => redirect(back),
         // Nothing here can wait or delegate yet: what is not known denies.
         Outcome::Pending(_) | Outcome::Delegate(_) | Outcome::Other(_) => {

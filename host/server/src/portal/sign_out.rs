@@ -2,20 +2,18 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
-use cofactor_runtime::contract::{ManagementChange, Outcome};
+use cofactor_runtime::contract::ManagementChange;
 use cofactor_runtime::store::Store;
 use maud::html;
 
-use super::form::{self, FIELD, Form, Purpose};
+use super::form::{self, FIELD, Posted, Purpose};
 use super::page::{Page, Trouble, with_cookie};
-use super::sign_in::split;
 use super::visitor::Visitor;
-use super::{answer as respond, devices, enrol, path};
+use super::{answer as respond, devices, path};
 use crate::gateway::Front;
 use crate::gateway::cookie::Cookie;
 
@@ -33,26 +31,20 @@ pub(super) async fn show<S: Store>(
 pub(super) async fn here<S: Store>(
     State(front): State<Arc<Front<S>>>,
     request: Request,
-) -> Response {
-    let (parts, body) = match split(request).await {
-        Ok(request) => request,
-        Err((headers, trouble)) => return respond(&front, &headers, Err(trouble)),
-    };
-    let result = end(&front, &parts, &body);
-    respond(&front, &parts.headers, result)
+) -> Result<Response, Response> {
+    let posted = Posted::read(front, request, Purpose::SignOut).await?;
+    Ok(posted.respond(end(&posted)))
 }
 
 /// POST `/.cofactor/sign-out/everywhere`
 pub(super) async fn everywhere<S: Store>(
     State(front): State<Arc<Front<S>>>,
     request: Request,
-) -> Response {
-    let (parts, body) = match split(request).await {
-        Ok(request) => request,
-        Err((headers, trouble)) => return respond(&front, &headers, Err(trouble)),
-    };
-    let result = end_everywhere(&front, &parts, &body).await;
-    respond(&front, &parts.headers, result)
+) -> Result<Response, Response> {
+    let posted = Posted::read(front, request, Purpose::SignOutEverywhere).await?;
+    let change = ManagementChange::SignOutEverywhere;
+    let done = || Ok(gone(&posted.front, &posted.visitor, "done-everywhere"));
+    Ok(posted.respond(devices::manage(&posted, change, done).await))
 }
 
 fn ask<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Response, Trouble> {
@@ -70,44 +62,18 @@ fn ask<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Response, Trouble> {
     Ok(frame(front, &visitor, "title").show(StatusCode::OK, &content))
 }
 
-fn end<S: Store>(front: &Front<S>, parts: &Parts, body: &Bytes) -> Result<Response, Trouble> {
-    let visitor = Visitor::of(front, parts)?;
-    Form::read(front, &visitor, Purpose::SignOut, &parts.headers, body)?;
-    if let Some(session) = front.session(
-        &visitor.gateway,
-        &visitor.user,
-        &visitor.site,
-        &parts.headers,
-    ) {
+fn end<S: Store>(posted: &Posted<S>) -> Result<Response, Trouble> {
+    let Posted { front, visitor, .. } = posted;
+    if let Some(session) = posted.session()? {
         let now = front.service.now().map_err(|_| Trouble::service())?;
         front.sessions.end(&session, now);
-        tracing::info!(gateway = visitor.gateway.name, user = ?visitor.user, "signed out");
+        tracing::info!(
+            gateway = visitor.gateway.name,
+            user = visitor.user.as_str(),
+            "signed out"
+        );
     }
-    Ok(gone(front, &visitor, "done-lead"))
-}
-
-async fn end_everywhere<S: Store>(
-    front: &Front<S>,
-    parts: &Parts,
-    body: &Bytes,
-) -> Result<Response, Trouble> {
-    let visitor = Visitor::of(front, parts)?;
-    let form = Form::read(
-        front,
-        &visitor,
-        Purpose::SignOutEverywhere,
-        &parts.headers,
-        body,
-    )?;
-    let change = ManagementChange::SignOutEverywhere;
-    match devices::manage(front, &visitor, parts, form.token.id, change).await? {
-        Outcome::Done(_) => Ok(gone(front, &visitor, "done-everywhere")),
-        Outcome::Deny(denial) if denial.public_reason == "fresh-verification-required" => {
-            enrol::verify_first()
-        }
-        Outcome::Deny(denial) => Err(Trouble::denied(&denial.public_reason, path("devices"))),
-        _ => Err(Trouble::service()),
-    }
+    Ok(gone(front, visitor, "done-lead"))
 }
 
 fn gone<S: Store>(front: &Front<S>, visitor: &Visitor, lead: &str) -> Response {

@@ -1,0 +1,146 @@
+//! The pages where something is typed that cannot be, or an address is gone to without its form.
+
+use cofactor_tests::nginx::Guarded;
+
+use super::{ALICE, BOB, Tested, answer, is_application, patient, sign_in, visitor, with_device};
+
+/// What was typed is its own fault, and the person's to put right: never the service's.
+#[test]
+fn what_cannot_be_used_is_said_and_is_no_failure_of_the_service() -> Tested {
+    let Some(site) = Guarded::start(&patient())? else {
+        return Ok(());
+    };
+    let mut bob = visitor(&site, BOB);
+    for label in ["   ", &"\u{fc}".repeat(40), &"x".repeat(300)] {
+        let page = bob.visit("/")?;
+        let page = bob.submit(&page, "/.cofactor/enrol", &[("label", label)])?;
+        assert_eq!(page.answer.status, 422, "{label:?}: {}", page.text());
+    }
+    let (mut alice, mut phone) = with_device(&site, ALICE)?;
+    for code in [
+        "\u{661}".repeat(40),
+        "7".repeat(5_000),
+        "\u{1f600}".repeat(40),
+    ] {
+        let page = alice.visit("/")?;
+        let page = answer(&mut alice, &page, &code)?;
+        assert_eq!(page.answer.status, 422, "{code}: {}", page.text());
+        assert!(page.text().contains("was not accepted"), "{}", page.text());
+    }
+    let page = alice.visit("/")?;
+    assert!(is_application(&answer(&mut alice, &page, &phone.fresh()?)?));
+    let page = alice.visit("/.cofactor/devices")?;
+    let page = alice.submit(&page, "/.cofactor/devices/rename", &[("label", " ")])?;
+    assert_eq!(page.answer.status, 422, "{}", page.text());
+    let log = site.server.log()?;
+    assert!(!log.contains("ERROR"), "{log}");
+    Ok(())
+}
+
+/// After a wrong code the address bar shows where the form went: Enter must not end on an empty page.
+#[test]
+fn the_addresses_of_forms_lead_back_to_a_page() -> Tested {
+    let Some(site) = Guarded::start(&patient())? else {
+        return Ok(());
+    };
+    let (mut alice, mut phone) = with_device(&site, ALICE)?;
+    sign_in(&mut alice, &mut phone, "/")?;
+    for (address, to) in [
+        ("answer", "/.cofactor/"),
+        ("enrol", "/.cofactor/"),
+        ("enrol/confirm", "/.cofactor/"),
+        ("devices/rename", "/.cofactor/devices"),
+        ("devices/remove", "/.cofactor/devices"),
+        ("sign-out/everywhere", "/.cofactor/devices"),
+    ] {
+        let answer = alice.get(&format!("/.cofactor/{address}"))?;
+        assert_eq!((answer.status, answer.location()), (303, to), "{address}");
+    }
+    for (method, address, status) in [
+        ("PUT", "/.cofactor/answer", 405),
+        ("POST", "/.cofactor/devices", 405),
+        ("POST", "/.cofactor/nothing", 404),
+    ] {
+        let answer = alice.request(method, address, &[], "")?;
+        assert_eq!(answer.status, status, "{method} {address}");
+        assert!(
+            answer.header("content-security-policy").is_some(),
+            "{method} {address}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn every_decision_at_the_portal_is_a_line_with_the_id_that_the_answer_names() -> Tested {
+    let Some(site) = Guarded::start(&patient())? else {
+        return Ok(());
+    };
+    let (mut alice, mut phone) = with_device(&site, ALICE)?;
+    let page = alice.visit("/")?;
+    let asked = page.answer.header("x-request-id").unwrap().to_owned();
+    let wrong = answer(&mut alice, &page, "000000")?;
+    let refused = wrong.answer.header("x-request-id").unwrap().to_owned();
+    assert_ne!(asked, refused);
+    assert!(is_application(&answer(
+        &mut alice,
+        &wrong,
+        &phone.fresh()?
+    )?));
+    let mut bob = visitor(&site, BOB);
+    let page = bob.visit("/")?;
+    let enrols = page.answer.header("x-request-id").unwrap().to_owned();
+
+    let log = site.server.log()?;
+    let line = |id: &str| -> &str {
+        log.lines()
+            .find(|line| line.contains(id) && line.contains("decided"))
+            .unwrap_or_else(|| panic!("no line of {id}: {log}"))
+    };
+    for (id, words) in [
+        (
+            &asked,
+            &["user=alice", "action=begin", "outcome=challenge"][..],
+        ),
+        (
+            &refused,
+            &[
+                "user=alice",
+                "action=answer",
+                "outcome=challenge",
+                "reason=incorrect-code",
+            ],
+        ),
+        (&enrols, &["user=bob", "action=begin", "outcome=enrol"]),
+    ] {
+        for word in words {
+            assert!(line(id).contains(word), "{word}: {}", line(id));
+        }
+    }
+    assert!(log.contains("outcome=allow"), "{log}");
+    // A gateway is told as well.
+    let answer =
+        cofactor_tests::http::send(site.server.web(), "GET", "/v1/gateway/nginx", &[], "")?;
+    assert_eq!(answer.header("x-request-id").map(str::len), Some(32));
+    Ok(())
+}
+
+/// Chromium sends these in a query as they are typed.
+#[test]
+fn an_address_with_a_raw_backslash_in_its_query_is_judged_and_come_back_to() -> Tested {
+    let Some(site) = Guarded::start(&patient())? else {
+        return Ok(());
+    };
+    let (mut alice, mut phone) = with_device(&site, ALICE)?;
+    let raw = "/s?q=a\\b`c|{}^";
+    let page = alice.visit(raw)?;
+    let page = answer(&mut alice, &page, &phone.fresh()?)?;
+    assert!(is_application(&page), "{}", page.text());
+    assert!(
+        page.address.ends_with("/s?q=a%5Cb%60c|{}^"),
+        "{}",
+        page.address
+    );
+    assert!(is_application(&alice.visit(raw)?));
+    Ok(())
+}
