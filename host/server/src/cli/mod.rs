@@ -5,9 +5,11 @@ mod bench;
 mod component;
 mod demo;
 mod findings;
+mod input;
 mod keys;
 mod output;
 mod policy;
+mod report;
 mod serve;
 mod simulate;
 mod user;
@@ -256,7 +258,7 @@ impl From<StartError> for Failure {
                     || "the policy".to_owned(),
                     |path| path.display().to_string(),
                 );
-                Self::new(exit, policy::report(&name, text, errors))
+                Self::new(exit, report::report(&name, text, errors))
             }
             _ => Self::new(exit, error.to_string()),
         }

@@ -3,11 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use cofactor_runtime::contract::PolicyError;
 use serde_json::json;
 
-use super::{Exit, Failure, output};
-use crate::config::Excerpt;
+use super::report::{excerpts, report};
+use super::{Exit, Failure, input, output};
 use crate::serve;
 
 const DEFAULTS: &str = include_str!("../../../../docs/policy.example.toml");
@@ -68,7 +67,7 @@ impl Check {
         let Some(path) = &self.file else {
             return Ok(output::lines([DEFAULTS.trim_end()])?);
         };
-        let text = super::simulate::read_text(path)?;
+        let text = input::text(path)?;
         let plugin = serve::component(&crate::config::Component {
             file: self.component,
             sha256: None,
@@ -105,21 +104,6 @@ impl Check {
             Err(Failure::silent(Exit::Configuration))
         }
     }
-}
-
-/// All that is wrong, with the lines it stands in.
-pub(super) fn report(name: &str, text: &str, errors: &[PolicyError]) -> String {
-    let count = errors.len();
-    let noun = if count == 1 { "error" } else { "errors" };
-    format!("{name}: {count} {noun}:{}", excerpts(text, errors))
-}
-
-fn excerpts(text: &str, errors: &[PolicyError]) -> String {
-    errors.iter().fold(String::new(), |all, error| {
-        let place = (error.line as usize, error.column as usize);
-        let excerpt = Excerpt::at(text, place, &error.field, &error.problem, &error.help);
-        format!("{all}\n{excerpt}")
-    })
 }
 
 #[cfg(test)]

@@ -1,13 +1,15 @@
 //! `cofactor simulate`: scenarios in virtual time. docs/scenario.md is its manual.
 
+mod expectation;
+mod line;
 mod scenario;
 
-use std::io::{BufRead, Read};
+use std::io::BufRead as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{Exit, Failure, output};
+use super::{Exit, Failure, input, output};
 use crate::serve;
 use scenario::Scenario;
 
@@ -47,9 +49,9 @@ impl Simulate {
             sha256: None,
             instances: Some(1),
         })?;
-        let policy = self.policy.as_deref().map(read_text).transpose()?;
+        let policy = self.policy.as_deref().map(input::text).transpose()?;
         let base = self.file.parent().unwrap_or(Path::new("."));
-        let mut lines = open(&self.file)?.lines().enumerate();
+        let mut lines = input::open(&self.file)?.lines().enumerate();
         let wrong = |line: usize, text: String| {
             Failure::new(
                 Exit::Configuration,
@@ -91,31 +93,4 @@ impl Simulate {
             _ => Err(Failure::silent(Exit::Failed)),
         }
     }
-}
-
-fn open(path: &Path) -> Result<Box<dyn BufRead>, Failure> {
-    if path == Path::new("-") {
-        return Ok(Box::new(std::io::stdin().lock()));
-    }
-    let file = std::fs::File::open(path).map_err(|error| unreadable(path, &error))?;
-    Ok(Box::new(std::io::BufReader::new(file)))
-}
-
-/// Reads a whole file, or standard input for `-`.
-pub(super) fn read_text(path: &Path) -> Result<String, Failure> {
-    let mut text = String::new();
-    let read = if path == Path::new("-") {
-        std::io::stdin().lock().read_to_string(&mut text)
-    } else {
-        std::fs::File::open(path).and_then(|mut file| file.read_to_string(&mut text))
-    };
-    read.map_err(|error| unreadable(path, &error))?;
-    Ok(text)
-}
-
-fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::new(
-        Exit::Configuration,
-        format!("cannot read {}: {error}", path.display()),
-    )
 }

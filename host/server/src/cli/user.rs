@@ -10,7 +10,7 @@ use cofactor_runtime::store::Name;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{ConfigFile, Exit, Failure, Opened, existing, open_service, output, wait};
+use super::{ConfigFile, Exit, Failure, Opened, existing, input, open_service, output, wait};
 
 /// Accounts: add, look at, enrol, unlock, remove
 ///
@@ -360,7 +360,7 @@ impl Enrol {
     fn run(self) -> Result<(), Failure> {
         let change = match &self.uri {
             Some(path) => {
-                let text = Zeroizing::new(super::simulate::read_text(path)?);
+                let text = Zeroizing::new(input::text(path)?);
                 let uri = text.lines().next().unwrap_or_default().trim();
                 AdministrationChange::ImportOtpauth(uri.to_owned())
             }

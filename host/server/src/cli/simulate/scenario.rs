@@ -1,15 +1,19 @@
 //! The format of scenarios: a setting, then one happening a line.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use cofactor_runtime::contract::{
     Change, Claims, Context, Event, Key, Observation, Outcome, Request, Transition,
 };
 use cofactor_runtime::plugin::{Plugin, PluginError, Policy};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+
+use super::super::report::report;
+use super::expectation::compare;
+use super::line::{At, Line, Setting, duration};
 
 /// What a scenario has come to.
 pub(super) struct Scenario<'p> {
@@ -27,60 +31,6 @@ pub(super) struct Happened {
     pub(super) answer: Value,
     /// How it differs from what the line expects.
     pub(super) unexpected: Vec<String>,
-}
-
-/// The first line.
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct Setting {
-    #[serde(default)]
-    policy: Option<String>,
-    #[serde(default)]
-    policy_file: Option<PathBuf>,
-    #[serde(default = "default_tenant")]
-    tenant: String,
-    #[serde(default)]
-    keys: Vec<Key>,
-    entropy: String,
-    #[serde(default)]
-    start: u64,
-    #[serde(default)]
-    origin: Map<String, Value>,
-}
-
-fn default_tenant() -> String {
-    "default".to_owned()
-}
-
-/// Any other line.
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct Line {
-    #[serde(default)]
-    at: Option<At>,
-    #[serde(default)]
-    account: Option<String>,
-    #[serde(default)]
-    event: Option<Value>,
-    #[serde(default)]
-    authorize: Option<Value>,
-    #[serde(default)]
-    observed: Vec<Observation>,
-    #[serde(default)]
-    refuse_before: Option<u64>,
-    #[serde(default)]
-    expect: Option<Value>,
-    /// For the reader; nothing reads it.
-    #[serde(default, rename = "note")]
-    _note: Option<String>,
-}
-
-/// When: an instant, or how long after the line before.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum At {
-    Instant(u64),
-    After(String),
 }
 
 /// One user and what can be referred to.
@@ -119,7 +69,7 @@ impl<'p> Scenario<'p> {
         let policy = plugin
             .compile_policy(&text)
             .map_err(|error| error.to_string())?
-            .map_err(|errors| super::super::policy::report("the policy", &text, &errors))?;
+            .map_err(|errors| report("the policy", &text, &errors))?;
         if setting.keys.is_empty() {
             setting.keys.push(Key {
                 id: 1,
@@ -362,71 +312,6 @@ fn expand(seed: &str, label: &str) -> [u8; 32] {
         .into()
 }
 
-/// A signed duration such as `+30s`: milliseconds.
-fn duration(text: &str) -> Option<i64> {
-    let (sign, rest) = match text.split_at_checked(1)? {
-        ("+", rest) => (1, rest),
-        ("-", rest) => (-1, rest),
-        _ => return None,
-    };
-    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-    let (count, unit) = rest.split_at_checked(digits)?;
-    let unit = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return None,
-    };
-    count
-        .parse::<i64>()
-        .ok()?
-        .checked_mul(unit)?
-        .checked_mul(sign)
-}
-
-/// Every key that is expected has to be there with that value; what is not expected may be there as well. Lists have to
-/// have the same length.
-fn compare(path: &str, expected: &Value, actual: &Value, differences: &mut Vec<String>) {
-    let name = if path.is_empty() { "the answer" } else { path };
-    match (expected, actual) {
-        (Value::Object(expected), Value::Object(actual)) => {
-            for (key, expected) in expected {
-                let path = if path.is_empty() {
-                    key.clone()
-                } else {
-                    format!("{path}.{key}")
-                };
-                match actual.get(key) {
-                    Some(actual) => compare(&path, expected, actual, differences),
-                    None => differences.push(format!(
-                        "{name}: expected `{key}`, found {}",
-                        listed(actual)
-                    )),
-                }
-            }
-        }
-        (Value::Array(expected), Value::Array(actual)) if expected.len() == actual.len() => {
-            for (at, (expected, actual)) in expected.iter().zip(actual).enumerate() {
-                compare(&format!("{path}[{at}]"), expected, actual, differences);
-            }
-        }
-        (expected, actual) if expected == actual => {}
-        (expected, actual) => {
-            differences.push(format!("{name}: expected {expected}, found {actual}"))
-        }
-    }
-}
-
-fn listed(object: &Map<String, Value>) -> String {
-    object
-        .keys()
-        .map(|key| format!("`{key}`"))
-        .collect::<Vec<_>>()
-        .join(", ")
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
@@ -516,22 +401,6 @@ mod tests {
             let mut differences = Vec::new();
             compare("", &expected, &actual, &mut differences);
             assert_eq!(differences.first().map(String::as_str), said, "{expected}");
-        }
-    }
-
-    #[test]
-    fn durations() {
-        for (text, ms) in [
-            ("+30s", Some(30_000)),
-            ("-5m", Some(-300_000)),
-            ("+1d", Some(86_400_000)),
-            ("+1ms", Some(1)),
-            ("30s", None),
-            ("+s", None),
-            ("+30", None),
-            ("", None),
-        ] {
-            assert_eq!(duration(text), ms, "{text}");
         }
     }
 
