@@ -4,6 +4,8 @@ use axum::Json;
 use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use cofactor_runtime::contract::Fault;
+use cofactor_runtime::plugin::PluginError;
 use cofactor_runtime::service::StepError;
 use serde::Serialize;
 use std::time::Duration;
@@ -31,6 +33,8 @@ pub(super) enum Problem {
     TooMany(Duration),
     /// 500: the component failed, or the store was tampered with. The log says which.
     Failure,
+    /// 501: an action or a method of a later version: its name.
+    Unsupported(String),
     /// 503: too much to do.
     Overloaded,
     /// 503: the store cannot answer. `open` where the policy's fail mode for the application is OPEN.
@@ -107,6 +111,11 @@ impl Problem {
                 "urn:cofactor:problem:failure",
                 "The step could not be judged",
             ),
+            Self::Unsupported(_) => (
+                S::NOT_IMPLEMENTED,
+                "urn:cofactor:problem:unsupported",
+                "Nothing here does that yet",
+            ),
             Self::Overloaded => (
                 S::SERVICE_UNAVAILABLE,
                 "urn:cofactor:problem:overloaded",
@@ -131,6 +140,9 @@ impl Problem {
             StepError::BadRequest(what) => Self::Malformed(what.clone()),
             StepError::Overloaded => Self::Overloaded,
             StepError::Unavailable(_) => Self::Unavailable { open: fail_open() },
+            StepError::Plugin(PluginError::Component(Fault::Unsupported(what))) => {
+                Self::Unsupported(what.clone())
+            }
             StepError::Plugin(_)
             | StepError::Tampered(_)
             | StepError::Clock(_)
@@ -147,7 +159,9 @@ impl IntoResponse for Problem {
             title,
             status: status.as_u16(),
             detail: match &self {
-                Self::Malformed(detail) | Self::Forbidden(detail) => Some(detail),
+                Self::Malformed(detail) | Self::Forbidden(detail) | Self::Unsupported(detail) => {
+                    Some(detail)
+                }
                 _ => None,
             },
             fail_mode: match &self {

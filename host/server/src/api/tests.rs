@@ -220,6 +220,12 @@ async fn what_a_client_may_not_do_is_refused() {
         ("a forged factor", "desk", factor, 403),
         ("administration", "payroll", import(), 403),
         (
+            "an action of a later version",
+            "payroll",
+            event(&json!({"poll": "00".repeat(16)})),
+            501,
+        ),
+        (
             "an action that is not there",
             "payroll",
             event(&json!({"fly": {}})),
