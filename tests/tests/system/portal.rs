@@ -1,6 +1,8 @@
 //! The pages where something is typed that cannot be, or an address is gone to without its form.
 
+use cofactor_tests::browser::{Browser, ENTER, View};
 use cofactor_tests::nginx::Guarded;
+use cofactor_tests::program::{artefacts, wait_for};
 
 use super::{ALICE, BOB, Tested, answer, is_application, patient, sign_in, visitor, with_device};
 
@@ -17,18 +19,15 @@ fn what_cannot_be_used_is_said_and_is_no_failure_of_the_service() -> Tested {
         assert_eq!(page.answer.status, 422, "{label:?}: {}", page.text());
     }
     let (mut alice, mut phone) = with_device(&site, ALICE)?;
-    for code in [
-        "\u{661}".repeat(40),
-        "7".repeat(5_000),
-        "\u{1f600}".repeat(40),
-    ] {
+    for code in ["\u{661}".repeat(40), "7".repeat(5_000)] {
         let page = alice.visit("/")?;
         let page = answer(&mut alice, &page, &code)?;
         assert_eq!(page.answer.status, 422, "{code}: {}", page.text());
         assert!(page.text().contains("was not accepted"), "{}", page.text());
     }
     let page = alice.visit("/")?;
-    assert!(is_application(&answer(&mut alice, &page, &phone.fresh()?)?));
+    let page = answer(&mut alice, &page, &phone.fresh()?)?;
+    assert!(is_application(&page), "{}", page.text());
     let page = alice.visit("/.cofactor/devices")?;
     let page = alice.submit(&page, "/.cofactor/devices/rename", &[("label", " ")])?;
     assert_eq!(page.answer.status, 422, "{}", page.text());
@@ -142,5 +141,43 @@ fn an_address_with_a_raw_backslash_in_its_query_is_judged_and_come_back_to() -> 
         page.address
     );
     assert!(is_application(&alice.visit(raw)?));
+    Ok(())
+}
+
+/// Whoever mistyped is to see what to do, without a scroll.
+#[test]
+fn after_a_wrong_code_the_button_is_on_the_smallest_screen() -> Tested {
+    let Some(site) = Guarded::start(&patient())? else {
+        return Ok(());
+    };
+    let view = View {
+        width: 320,
+        height: 640,
+        dark: false,
+        scripts: false,
+    };
+    let Some(browser) = Browser::open(view)? else {
+        return Ok(());
+    };
+    browser.go(&format!(
+        "http://bob:bob's%20password@127.0.0.1:{}/",
+        site.port
+    ))?;
+    browser.tab_to("input#label")?;
+    browser.press(ENTER)?;
+    wait_for("the picture", || {
+        browser.has("figure.qr svg").ok()?.then_some(())
+    })?;
+    browser.tab_to("input#code")?;
+    browser.type_keys("12345")?;
+    browser.press(ENTER)?;
+    wait_for("the answer", || browser.has("#problem").ok()?.then_some(()))?;
+    browser.screenshot(&artefacts()?.join("small-confirm-wrong.png"))?;
+    assert_eq!(browser.focus()?, "input#code");
+    for part in ["#problem", "#code", "button"] {
+        let rect = browser.rectangle(part)?;
+        let end = rect["y"].as_f64().unwrap() + rect["height"].as_f64().unwrap();
+        assert!(end <= f64::from(view.height), "{part} ends at {end}");
+    }
     Ok(())
 }

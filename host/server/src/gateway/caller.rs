@@ -7,7 +7,7 @@ use axum::extract::ConnectInfo;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
 
-use super::address::client_address;
+use super::address::{Prefixes, client_address};
 use super::config::{Gateway, Gateways};
 use super::site::Address;
 use crate::names::{CanonicalName, NameError};
@@ -73,16 +73,9 @@ impl Caller {
             })
             .filter(|gateway| gateway.connects_from(peer))
             .ok_or(CallerError::Stranger)?;
-        let forwarded: Vec<&[u8]> = parts
-            .headers
-            .get_all(FORWARDED)
-            .iter()
-            .map(|value| value.as_bytes())
-            .collect();
-        let address = client_address(peer, &forwarded, &gateway.trusted);
         Ok(Self {
             gateway: Arc::clone(gateway),
-            address: address.map(|address| address.to_string()),
+            address: client(parts, &gateway.trusted),
         })
     }
 
@@ -126,6 +119,18 @@ pub fn peer(parts: &Parts) -> Option<IpAddr> {
         .extensions
         .get::<ConnectInfo<SocketAddr>>()
         .map(|peer| peer.0.ip())
+}
+
+/// The client's address in canonical text, as far as proxies are believed; absent is never trusted.
+#[must_use]
+pub fn client(parts: &Parts, trusted: &Prefixes) -> Option<String> {
+    let forwarded: Vec<&[u8]> = parts
+        .headers
+        .get_all(FORWARDED)
+        .iter()
+        .map(|value| value.as_bytes())
+        .collect();
+    client_address(peer(parts), &forwarded, trusted).map(|address| address.to_string())
 }
 
 /// The method that the client asked with.

@@ -123,7 +123,7 @@ async fn list<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Response, Tro
         }
         p.center { a href=(path("sign-out")) { (visitor.texts.get("sign-out", "title")) } }
     };
-    Ok(frame(front, &visitor, "title").show(StatusCode::OK, &content))
+    Ok(Page::of(front, &visitor, text("title")).show(StatusCode::OK, &content))
 }
 
 fn add_page<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Response, Trouble> {
@@ -134,22 +134,13 @@ fn add_page<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Response, Troub
     };
     let method = enrol::preferred(&front.service.plugin().description().methods)
         .ok_or_else(Trouble::service)?;
+    let text = |key| visitor.texts.get("devices", key);
     let content = html! {
-        p.lead { (visitor.texts.get("devices", "add-lead")) }
+        p.lead { (text("add-lead")) }
         (enrol::start(front, &visitor, method, &path("devices"))?)
         p.center { a href=(path("devices")) { (visitor.texts.get("page", "back")) } }
     };
-    Ok(frame(front, &visitor, "add-title").show(StatusCode::OK, &content))
-}
-
-fn frame<'a, S: Store>(front: &'a Front<S>, visitor: &'a Visitor, title: &str) -> Page<'a> {
-    Page {
-        desk: &front.desk,
-        texts: visitor.texts,
-        visitor: Some(visitor),
-        title: visitor.texts.get("devices", title).to_owned(),
-        is_correction: false,
-    }
+    Ok(Page::of(front, &visitor, text("add-title")).show(StatusCode::OK, &content))
 }
 
 fn item<S: Store>(

@@ -105,14 +105,7 @@ pub(super) fn page<S: Store>(
         }
         (start(front, visitor, method, back)?)
     };
-    let page = Page {
-        desk: &front.desk,
-        texts: visitor.texts,
-        visitor: Some(visitor),
-        title: text("title").to_owned(),
-        is_correction: false,
-    };
-    Ok(page.show(StatusCode::OK, &content))
+    Ok(Page::of(front, visitor, text("title")).ask(false, &content))
 }
 
 /// The form that begins an enrolment.
@@ -161,15 +154,28 @@ fn confirm<S: Store>(
         "manual-lead"
     };
     let digits = provisioning.digits.to_string();
-    let focus = if failed.is_some() {
-        Focus::Field
-    } else {
-        Focus::Top
+    let hint = texts.fill("confirm", "hint", &[("digits", &digits)]);
+    let ask = |focus| {
+        let code = code_input(
+            text("label"),
+            &hint,
+            failed.is_some(),
+            provisioning.digits,
+            focus,
+        );
+        html! {
+            form method="post" action=(path("enrol/confirm")) {
+                input type="hidden" name=(FIELD) value=(token);
+                (code)
+                button type="submit" { (text("button")) }
+            }
+        }
     };
-    let content = html! {
-        p.lead { (text("lead")) }
+    let picture = html! {
         figure.qr { (picture(&provisioning.payload, text("picture"))?) }
         p.center { a href=(provisioning.payload) { (text("link")) } }
+    };
+    let by_hand = html! {
         @if !provisioning.manual_key.is_empty() {
             details {
                 summary { (text("manual-title")) }
@@ -177,29 +183,31 @@ fn confirm<S: Store>(
                 p { span.hidden { (text("manual-key")) ": " } code.key { (in_groups(&provisioning.manual_key)) } }
             }
         }
+    };
+    let content = html! {
+        // Whoever mistyped has scanned already: what is to be done is at the top, also on a small screen.
         @if let Some(reason) = failed {
             p.alert #problem role="alert" { (texts.get("reason", reason)) }
-        }
-        form method="post" action=(path("enrol/confirm")) {
-            input type="hidden" name=(FIELD) value=(token);
-            (code_input(text("label"), &texts.fill("confirm", "hint", &[("digits", &digits)]), failed.is_some(), provisioning.digits, focus))
-            button type="submit" { (text("button")) }
+            (ask(Focus::Field))
+            details {
+                summary { (text("picture-again")) }
+                (picture)
+            }
+            (by_hand)
+        } @else {
+            p.lead { (text("lead")) }
+            (picture)
+            (by_hand)
+            (ask(Focus::Top))
         }
         p.note { (text("secret-note")) }
     };
-    let page = Page {
-        desk: &front.desk,
-        texts,
-        visitor: Some(visitor),
-        title: text("title").to_owned(),
-        is_correction: failed.is_some(),
-    };
-    let status = if failed.is_some() {
-        StatusCode::UNPROCESSABLE_ENTITY
+    let title = if failed.is_some() {
+        "title-again"
     } else {
-        StatusCode::OK
+        "title"
     };
-    Ok(page.show(status, &content))
+    Ok(Page::of(front, visitor, text(title)).ask(failed.is_some(), &content))
 }
 
 /// A key in groups of four, as people read them.

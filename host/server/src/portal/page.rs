@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use super::texts::Texts;
 use super::visitor::Visitor;
 use super::{Desk, path};
+use crate::gateway::Front;
 use crate::gateway::config::Portal;
 use crate::gateway::site::Site;
 
@@ -44,18 +45,43 @@ pub(super) async fn style() -> Response {
 /// A page to be.
 pub(super) struct Page<'a> {
     /// Names and texts.
-    pub(super) desk: &'a Desk,
+    desk: &'a Desk,
     /// The language.
-    pub(super) texts: &'static Texts,
+    texts: &'static Texts,
     /// Who looks at it, where that is known.
-    pub(super) visitor: Option<&'a Visitor>,
+    visitor: Option<&'a Visitor>,
     /// The heading.
-    pub(super) title: String,
+    title: String,
     /// Whether something that was typed has to be typed again.
-    pub(super) is_correction: bool,
+    is_correction: bool,
 }
 
-impl Page<'_> {
+impl<'a> Page<'a> {
+    /// A page for somebody, with a title.
+    pub(super) fn of<S>(front: &'a Front<S>, visitor: &'a Visitor, title: &str) -> Self {
+        Self {
+            desk: &front.desk,
+            texts: visitor.texts,
+            visitor: Some(visitor),
+            title: title.to_owned(),
+            is_correction: false,
+        }
+    }
+
+    /// The page around a form; `failed` where it has to be filled in again.
+    pub(super) fn ask(self, failed: bool, content: &Markup) -> Response {
+        let status = if failed {
+            StatusCode::UNPROCESSABLE_ENTITY
+        } else {
+            StatusCode::OK
+        };
+        Self {
+            is_correction: failed,
+            ..self
+        }
+        .show(status, content)
+    }
+
     /// The page around its content, with the headers that keep it safe.
     pub(super) fn show(&self, status: StatusCode, content: &Markup) -> Response {
         let text = |key| self.texts.get("page", key);

@@ -250,19 +250,7 @@ fn page<S: Store>(
             (resynchronise(front, visitor, challenge, back)?)
         }
     };
-    let page = Page {
-        desk: &front.desk,
-        texts,
-        visitor: Some(visitor),
-        title: text("title").to_owned(),
-        is_correction: failed.is_some(),
-    };
-    let status = if failed.is_some() {
-        StatusCode::UNPROCESSABLE_ENTITY
-    } else {
-        StatusCode::OK
-    };
-    Ok(page.show(status, &content))
+    Ok(Page::of(front, visitor, text("title")).ask(failed.is_some(), &content))
 }
 
 /// The numbers of digits that may be typed, such as `6` or `6/8`.

@@ -59,7 +59,7 @@ fn ask<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Response, Trouble> {
         }
         p.center { a href=(path("devices")) { (visitor.texts.get("devices", "title")) } }
     };
-    Ok(frame(front, &visitor, "title").show(StatusCode::OK, &content))
+    Ok(Page::of(front, &visitor, text("title")).show(StatusCode::OK, &content))
 }
 
 fn end<S: Store>(posted: &Posted<S>) -> Result<Response, Trouble> {
@@ -83,20 +83,10 @@ fn gone<S: Store>(front: &Front<S>, visitor: &Visitor, lead: &str) -> Response {
         p { (text("password-note")) }
         a.button href="/" { (text("again")) }
     };
-    let response = frame(front, visitor, "done-title").show(StatusCode::OK, &content);
+    let response = Page::of(front, visitor, text("done-title")).show(StatusCode::OK, &content);
     let response = with_cookie(response, Cookie::Session.clear(&visitor.site));
     match visitor.ticket {
         Some(_) => with_cookie(response, Cookie::Visitor.clear(&visitor.site)),
         None => response,
-    }
-}
-
-fn frame<'a, S: Store>(front: &'a Front<S>, visitor: &'a Visitor, title: &str) -> Page<'a> {
-    Page {
-        desk: &front.desk,
-        texts: visitor.texts,
-        visitor: Some(visitor),
-        title: visitor.texts.get("sign-out", title).to_owned(),
-        is_correction: false,
     }
 }

@@ -20,8 +20,7 @@ use super::page::Trouble;
 use super::texts::Texts;
 use super::ticket::{Stage, Ticket};
 use crate::gateway::Front;
-use crate::gateway::address::client_address;
-use crate::gateway::caller::{Caller, CallerError, FORWARDED, SECRET, peer};
+use crate::gateway::caller::{Caller, CallerError, SECRET, client};
 use crate::gateway::config::{Gateway, Portal};
 use crate::gateway::cookie::Cookie;
 use crate::gateway::site::Site;
@@ -161,14 +160,7 @@ impl Visitor {
         let user = ticket
             .user(&front.gateways)
             .ok_or(Trouble::new(StatusCode::FORBIDDEN, "identity"))?;
-        let forwarded: Vec<&[u8]> = parts
-            .headers
-            .get_all(FORWARDED)
-            .iter()
-            .map(|value| value.as_bytes())
-            .collect();
-        let address = client_address(peer(parts), &forwarded, &gateway.trusted)
-            .map(|address| address.to_string());
+        let address = client(parts, &gateway.trusted);
         Ok(Self {
             gateway,
             user,
