@@ -51,7 +51,7 @@ lint: toolchain ## Formatting, lints, licences and advisories
 # rustup fetches the component's target where it can; guest/component/build.rs says what to do where it cannot.
 toolchain:
 	@command -v cargo >/dev/null || { echo "Rust is missing: install it from https://rustup.rs, then run this again." >&2; exit 3; }
-	@if ! ls "$$(rustc --print sysroot)/lib/rustlib/wasm32-unknown-unknown/lib" >/dev/null 2>&1; then tests/peers toolchain; fi
+	@if ! command -v cc >/dev/null || ! ls "$$(rustc --print sysroot)/lib/rustlib/wasm32-unknown-unknown/lib" >/dev/null 2>&1; then tests/peers toolchain; fi
 
 # nginx, oathtool, Chromium and the like, which the tests drive.
 peers:

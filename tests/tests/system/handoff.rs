@@ -1,7 +1,8 @@
 //! Pages on a site of their own: the browser is handed over and back by sealed tickets.
 
 use cofactor_tests::http::Answer;
-use cofactor_tests::nginx::{Guarded, Site};
+use cofactor_tests::nginx::{Guarded, SECRET, Site};
+use cofactor_tests::program::{free_port, project};
 use cofactor_tests::visitor::Visitor;
 
 use super::{ALICE, BOB, Tested, answer, is_application, patient, visitor, with_device};
@@ -54,6 +55,42 @@ fn the_browser_is_handed_over_and_comes_back_to_the_very_address() -> Tested {
     assert!(is_application(&page), "{}", page.text());
     assert_eq!(site.application.asked()[0].all("remote-user"), ["alice"]);
     assert!(is_application(&alice.visit("/again")?));
+    Ok(())
+}
+
+/// The server for a portal's own site, as docs/nginx.md shows it.
+#[test]
+fn nginx_serves_the_portals_own_site_as_the_manual_says() -> Tested {
+    let page = std::fs::read_to_string(project("docs/nginx.md"))?;
+    let port = free_port()?;
+    let own = page
+        .split("```nginx\n")
+        .filter_map(|rest| rest.split("```").next())
+        .find(|text| text.contains("listen 127.0.0.1:8082;"))
+        .unwrap()
+        .replace("8082", &port.to_string());
+    let site = Site {
+        gateway: format!("portal = \"http://localhost:{port}\""),
+        edits: vec![(
+            "upstream cofactor {".to_owned(),
+            format!("{own}\nupstream cofactor {{"),
+        )],
+        ..patient()
+    };
+    let Some(site) = Guarded::start(&site)? else {
+        return Ok(());
+    };
+    let (mut alice, mut phone) = with_device(&site, ALICE)?;
+    let page = alice.visit("/reports")?;
+    let portal = format!("http://localhost:{port}/.cofactor/");
+    assert!(page.address.starts_with(&portal), "{}", page.address);
+    let page = answer(&mut alice, &page, &phone.fresh()?)?;
+    assert_eq!(page.address, alice.absolute("/reports"));
+    assert!(is_application(&page), "{}", page.text());
+    // Whoever says who they are to that site says nothing.
+    let claims = [("X-Cofactor-Secret", SECRET), ("X-Cofactor-User", "alice")];
+    let answer = alice.elsewhere().request("GET", &portal, &claims, "")?;
+    assert_eq!(answer.status, 403);
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use crate::contract::{Action, AdministrationChange, Proof};
 
-/// Fuel for each kind of call: a multiple of what its largest legal case takes, as measured in tests/cost.
+/// Fuel for each kind of call: a multiple of what its largest legal case takes, as `tests/tests/component/cost.rs` meters it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fuel {
     /// `describe`.

@@ -32,6 +32,32 @@ fn the_example_is_loaded_as_it_is_and_with_every_commented_key() {
     assert!(all.is_ok(), "{all:?}");
 }
 
+/// What an operator copies out of the manual has to be right as well.
+#[test]
+fn the_configurations_of_the_manual_are_right() {
+    for (page, blocks) in [
+        (include_str!("../../../../docs/install.md"), 1),
+        (include_str!("../../../../docs/nginx.md"), 2),
+        (include_str!("../../../../docs/portal.md"), 1),
+    ] {
+        let shown: Vec<&str> = page
+            .split("```toml\n")
+            .skip(1)
+            .filter_map(|rest| rest.split("```").next())
+            .collect();
+        assert_eq!(shown.len(), blocks);
+        let folder = tempfile::tempdir().unwrap();
+        let secret = folder.path().join("nginx.secret");
+        std::fs::write(&secret, "0123456789abcdef0123456789abcdef\n").unwrap();
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(&secret, private).unwrap();
+        for text in shown {
+            let read = Config::parse(text, folder.path());
+            assert!(read.is_ok(), "{text}\n{read:?}");
+        }
+    }
+}
+
 #[test]
 fn nothing_is_needed() {
     let config = Config::parse("", Path::new("/etc/cofactor")).unwrap();
