@@ -6,6 +6,7 @@
 use zeroize::Zeroizing;
 
 use crate::base32::{self, Base32Error, Secret};
+use crate::methods::totp::PERIODS;
 use crate::policy::Algorithm;
 
 /// What an authenticator needs to know of a token.
@@ -99,8 +100,8 @@ impl Otpauth {
         } else {
             let period = parameters.period.map_or(Some(30), |text| number(&text));
             let period = period
-                .filter(|period| (15..=300).contains(period))
-                .and_then(|period| u16::try_from(period).ok());
+                .and_then(|period| u16::try_from(period).ok())
+                .filter(|period| PERIODS.contains(period));
             MovingFactor::Time(period.ok_or(OtpauthError::Value("period"))?)
         };
         let digits = match parameters.digits.as_deref().map(String::as_str) {

@@ -166,9 +166,9 @@ impl Reader {
                 },
                 (Section::Table(table), [name]) => self.key(table, name, &value, place, at),
                 (Section::Application, [name]) => self.application_key(name, &value, place, at),
-                (Section::Root | Section::Table(_) | Section::Application, path) => {
-                    let name = path.join(".");
-                    self.unknown_key(&name, place);
+                (Section::Root, path) => self.unknown_root(&path.join("."), place),
+                (Section::Table(_) | Section::Application, path) => {
+                    self.unknown_key(&path.join("."), place);
                 }
             },
         }
@@ -381,11 +381,12 @@ impl Reader {
             _ => names_of(table).collect(),
         };
         let help = match (nearest(name, known.iter().copied()), table_of(name)) {
+            _ if name == "preset" => "`preset` goes before the first table".into(),
             (Some(near), _) => ["did you mean ", &quoted(near), "?"].concat(),
             (None, Some(table)) => ["there is one of that name in [", table, "]"].concat(),
             (None, None) => ["its keys are ", &listed(known)].concat(),
         };
-        let field = [table, if table.is_empty() { "" } else { "." }, &plain(name)].concat();
+        let field = [table, ".", &plain(name)].concat();
         self.report.error(
             place,
             &field,

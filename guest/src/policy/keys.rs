@@ -4,6 +4,7 @@
 use core::ops::RangeInclusive;
 
 use super::{Algorithm, DAY, HOUR, MINUTE, Methods, Policy, Provision, SECOND};
+use crate::methods::totp::PERIODS;
 
 /// One key.
 pub(crate) struct Key {
@@ -91,7 +92,7 @@ pub(crate) static KEYS: [Key; 38] = [
     Key {
         path: "totp.period",
         // Whole seconds, though the record keeps them without a unit.
-        kind: Kind::Duration(15 * SECOND..=300 * SECOND),
+        kind: Kind::Duration(*PERIODS.start() as u64 * SECOND..=*PERIODS.end() as u64 * SECOND),
         get: |p| u32::from(p.totp.period) * SECOND as u32,
         set: |p, v| p.totp.period = (v / SECOND as u32) as u16,
     },
@@ -109,7 +110,7 @@ pub(crate) static KEYS: [Key; 38] = [
     },
     Key {
         path: "totp.resync-window",
-        kind: Kind::Count(1..=1000),
+        kind: Kind::Count(0..=1000),
         get: |p| p.totp.resync_window.into(),
         set: |p, v| p.totp.resync_window = v as u16,
     },
@@ -139,7 +140,7 @@ pub(crate) static KEYS: [Key; 38] = [
     },
     Key {
         path: "hotp.resync-window",
-        kind: Kind::Count(1..=1000),
+        kind: Kind::Count(0..=1000),
         get: |p| p.hotp.resync_window.into(),
         set: |p, v| p.hotp.resync_window = v as u16,
     },

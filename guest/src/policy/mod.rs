@@ -11,11 +11,15 @@ pub(crate) mod keys;
 pub mod presets;
 mod report;
 mod settle;
+mod source;
 mod statement;
 mod values;
 
+use crate::account::Method;
+
 pub use document::{Compiled, HostPolicy, Observed, compile};
 pub use report::PolicyError;
+pub use source::Source;
 
 /// Everything that a decision takes from the operator.
 ///
@@ -95,16 +99,18 @@ pub struct Totp {
     pub period: u16,
     /// How many steps before and after the expected one are tried: 0 to 10.
     pub window: u8,
-    /// How many steps a learnt drift may be away from the server's time: 0 to 10.
+    /// How many steps a learnt drift may be away from the server's time, or from where two successive codes have set the
+    /// token right: 0 to 10.
     pub drift_cap: u8,
-    /// How many steps each way two successive codes are looked for: 1 to 1,000.
+    /// How many steps each way two successive codes are looked for: up to 1,000; zero for never.
     pub resync_window: u16,
     /// Length of a new secret: 20 to 64 bytes.
     pub secret_bytes: u8,
 }
 
 impl Totp {
-    /// The bound on the steps that are ever accepted, counted from the server's time: drift or not, no code is older.
+    /// The bound on the steps that are accepted, counted from where the token was last set right: drift or not, no code is
+    /// older.
     pub fn reach(&self) -> u8 {
         self.window.max(self.drift_cap)
     }
@@ -119,7 +125,7 @@ pub struct Hotp {
     pub digits: u8,
     /// How many counters after the expected one are tried: 0 to 100 (RFC 4226 section 7.4).
     pub look_ahead: u8,
-    /// How many counters ahead two successive codes are looked for: 1 to 1,000.
+    /// How many counters ahead two successive codes are looked for: up to 1,000; zero for never.
     pub resync_window: u16,
     /// Length of a new secret: 20 to 64 bytes.
     pub secret_bytes: u8,
@@ -193,7 +199,7 @@ pub struct Sources {
     pub window: u64,
     /// From how many failures on a prefix is refused; zero for never.
     pub failures: u32,
-    /// From how many begun sign-ins on a prefix is refused; zero for never.
+    /// From how many begun sign-ins and enrolments on a prefix is refused; zero for never.
     pub begins: u32,
 }
 
@@ -329,7 +335,7 @@ impl Default for Application {
 
 impl Methods {
     /// The methods that this component implements, in the order in which they are offered.
-    pub const NAMES: &'static [&'static str] = &["totp", "hotp"];
+    pub const NAMES: &'static [&'static str] = &[Method::Totp.name(), Method::Hotp.name()];
     /// All of them.
     pub const ALL: Self = Self((1 << Self::NAMES.len()) - 1);
 
@@ -382,10 +388,10 @@ impl Algorithm {
     }
 }
 
-#[cfg(test)]
-mod tests;
-
 pub(crate) const SECOND: u64 = 1000;
 pub(crate) const MINUTE: u64 = 60 * SECOND;
 pub(crate) const HOUR: u64 = 60 * MINUTE;
 pub(crate) const DAY: u64 = 24 * HOUR;
+
+#[cfg(test)]
+mod tests;

@@ -42,6 +42,19 @@ pub(crate) struct Rule {
 pub(crate) enum Equal {
     Allowed,
     Refused,
+    /// They may be equal, and zero switches what the second one bounds off.
+    OrOff,
+}
+
+impl Rule {
+    /// Whether two values go together.
+    pub(crate) fn holds(&self, lower: u32, upper: u32) -> bool {
+        match self.equal {
+            Equal::Allowed => lower <= upper,
+            Equal::Refused => lower < upper,
+            Equal::OrOff => lower <= upper || upper == 0,
+        }
+    }
 }
 
 pub(crate) static PRESETS: [Preset; 5] = [
@@ -124,6 +137,8 @@ pub(crate) static PRESETS: [Preset; 5] = [
         values: &[
             ("totp.window", 0),
             ("totp.drift-cap", 0),
+            ("totp.resync-window", 0),
+            ("hotp.resync-window", 0),
             ("throttle.lock-after", 5),
         ],
         advice: &[
@@ -137,6 +152,18 @@ pub(crate) static PRESETS: [Preset; 5] = [
                 path: "totp.drift-cap",
                 is_fine: |v| v == 0,
                 why: "ASVS 6.5.5 lets a time-based code live 30 seconds",
+                help: "0",
+            },
+            Advice {
+                path: "totp.resync-window",
+                is_fine: |v| v == 0,
+                why: "ASVS 6.5.5 lets a time-based code live 30 seconds",
+                help: "0",
+            },
+            Advice {
+                path: "hotp.resync-window",
+                is_fine: |v| v == 0,
+                why: "the strict profile sets no token right by codes",
                 help: "0",
             },
             Advice {
@@ -156,7 +183,7 @@ pub(crate) static PRESETS: [Preset; 5] = [
 ];
 
 /// What is unwise whatever the preset.
-pub(crate) static ADVICE: [Advice; 15] = [
+pub(crate) static ADVICE: [Advice; 17] = [
     Advice {
         path: "totp.window",
         is_fine: |v| v <= 1,
@@ -218,6 +245,18 @@ pub(crate) static ADVICE: [Advice; 15] = [
         help: "at most 20",
     },
     Advice {
+        path: "throttle.delay-after",
+        is_fine: |v| v <= 10,
+        why: "a guesser gets many attempts before the first wait",
+        help: "at most 10",
+    },
+    Advice {
+        path: "throttle.account-lock-after",
+        is_fine: |v| v <= 100,
+        why: "a guesser who tries one credential after the other gets many attempts before the first lock",
+        help: "at most 100",
+    },
+    Advice {
         path: "sources.failures",
         is_fine: |v| v != 0,
         why: UNCOUNTED,
@@ -274,17 +313,17 @@ pub(crate) static RULES: [Rule; 9] = [
     Rule {
         lower: "totp.window",
         upper: "totp.resync-window",
-        equal: Equal::Allowed,
+        equal: Equal::OrOff,
     },
     Rule {
         lower: "totp.drift-cap",
         upper: "totp.resync-window",
-        equal: Equal::Allowed,
+        equal: Equal::OrOff,
     },
     Rule {
         lower: "hotp.look-ahead",
         upper: "hotp.resync-window",
-        equal: Equal::Allowed,
+        equal: Equal::OrOff,
     },
     Rule {
         lower: "session.idle",

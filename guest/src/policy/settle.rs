@@ -6,7 +6,7 @@ use super::keys::{self, KEYS};
 use super::presets::{ADVICE, Advice, Equal, FAIL_OPEN, LEVEL_1, LEVEL_3, RULES, Rule};
 use super::report::PolicyError;
 use super::values;
-use super::{Application, Policy};
+use super::{Application, Policy, Source};
 
 impl Reader {
     /// Settles everything that could not be judged key by key.
@@ -59,17 +59,14 @@ impl Reader {
         }
         let bytes = compiled::encode(&policy);
         debug_assert!(bytes.len() <= MAX_BYTES);
-        let observe = [
-            ("source", policy.sources.failures),
-            ("source-begin", policy.sources.begins),
-        ]
-        .into_iter()
-        .filter(|(_, limit)| *limit != 0)
-        .map(|(kind, _)| Observed {
-            kind,
-            window: policy.sources.window,
-        })
-        .collect();
+        let observe = Source::ALL
+            .into_iter()
+            .filter(|source| source.most(&policy.sources) != 0)
+            .map(|source| Observed {
+                kind: source.kind(),
+                window: policy.sources.window,
+            })
+            .collect();
         let host = HostPolicy {
             fail_open,
             observe,
@@ -124,8 +121,7 @@ impl Reader {
             return;
         };
         let (small, large) = ((low.get)(policy), (high.get)(policy));
-        let holds = small < large || (small == large && rule.equal == Equal::Allowed);
-        if holds || unread(lower) || unread(upper) {
+        if rule.holds(small, large) || unread(lower) || unread(upper) {
             return;
         }
         let Some(place) = lower.place.max(upper.place) else {
@@ -137,7 +133,7 @@ impl Reader {
             (high, large, low, small, "at least ")
         };
         let wanted = match (rule.equal, blamed.path == rule.lower) {
-            (Equal::Allowed, _) => wanted,
+            (Equal::Allowed | Equal::OrOff, _) => wanted,
             (Equal::Refused, true) => "less than ",
             (Equal::Refused, false) => "more than ",
         };

@@ -4,7 +4,7 @@
 mod properties;
 
 use super::compiled::{self, CompiledPolicyError};
-use super::keys::{KEYS, TABLES};
+use super::keys::{KEYS, Kind, TABLES};
 use super::presets::{self, ADVICE, PRESETS, RULES};
 use super::*;
 
@@ -196,6 +196,8 @@ fn errors_name_the_place_the_key_and_the_way_out() {
         ("[totp]\nx.y = 1", 2, 1, "totp.x.y", "no key `x.y`"),
         ("[totp]\n'é' = 1", 2, 1, "totp.é", "its keys are `algorithm`"),
         ("'é' = 1", 1, 1, "é", "only `preset`"),
+        ("a.b.c = 1", 1, 1, "a.b.c", "only `preset`"),
+        ("[totp]\na.b = 1", 2, 1, "totp.a.b", "its keys are `algorithm`"),
         ("'é'.x = 1", 1, 1, "é", "the tables are"),
         ("é = 1", 1, 1, "", "no TOML"),
         ("window = 1", 1, 1, "window", "[totp]"),
@@ -213,6 +215,7 @@ fn errors_name_the_place_the_key_and_the_way_out() {
         ("preset = 1", 1, 10, "preset", "a number"),
         ("preset = 'nist'\npreset = 'pci'", 2, 1, "preset", "in line 1"),
         ("[totp]\npreset = 'nist'", 2, 1, "totp.preset", "no key"),
+        ("[totp]\npreset = 'nist'", 2, 1, "totp.preset", "before the first table"),
         ("[accounts]\nmethods = []", 2, 11, "accounts.methods", "empty"),
         ("[accounts]\nmethods = ['totp', 'totp']", 2, 11, "accounts.methods", "twice"),
         ("[accounts]\nmethods = ['sms']", 2, 11, "accounts.methods", "`sms` is not known"),
@@ -338,7 +341,7 @@ fn presets_set_what_they_say_and_written_keys_win() {
         for rule in &RULES {
             let value = |path| (keys::find(path).unwrap().get)(&policy);
             assert!(
-                value(rule.lower) <= value(rule.upper),
+                rule.holds(value(rule.lower), value(rule.upper)),
                 "{name}: {}",
                 rule.lower
             );
@@ -382,6 +385,15 @@ fn the_defaults_are_wise_and_what_is_unwise_is_warned_of() {
         ("totp.period = '60s'", "totp.period"),
         ("hotp.look-ahead = 50", "hotp.look-ahead"),
         ("sources.failures = 0", "sources.failures"),
+        ("throttle.delay-after = 100", "throttle.delay-after"),
+        (
+            "throttle.account-lock-after = 1000",
+            "throttle.account-lock-after",
+        ),
+        (
+            "preset = 'asvs'\ntotp.resync-window = 10",
+            "totp.resync-window",
+        ),
         ("session.lifetime = '2d'", "session.lifetime"),
         (
             "application-default.required-level = 3",
@@ -391,6 +403,24 @@ fn the_defaults_are_wise_and_what_is_unwise_is_warned_of() {
     ] {
         assert_eq!(warned(document), [field], "{document}");
     }
+}
+
+#[test]
+fn resynchronisation_can_be_switched_off() {
+    let document = "[totp]\nresync-window = 0\n[hotp]\nresync-window = 0\n";
+    assert_eq!(compile(document).unwrap().warnings, []);
+    let strict = compile("preset = 'asvs'").unwrap();
+    let strict = compiled::decode(&strict.bytes).unwrap();
+    assert_eq!(
+        (strict.totp.resync_window, strict.hotp.resync_window),
+        (0, 0)
+    );
+}
+
+#[test]
+fn sets_are_shown_by_their_words() {
+    let words = Kind::Set(&["one", "two", "three"]);
+    assert_eq!(values::shown(&words, 0b101), "`one` or `three`");
 }
 
 #[test]

@@ -33,11 +33,14 @@ pub(crate) fn shown(kind: &Kind, value: u32) -> String {
     match kind {
         Kind::Count(_) => decimal(value.into()),
         Kind::Duration(_) | Kind::Age => duration::shown(value.into()),
-        Kind::Choice(words) | Kind::Set(words) => words
-            .get(value as usize)
-            .copied()
-            .unwrap_or_default()
-            .to_owned(),
+        Kind::Choice(words) => {
+            let word = words.get(value as usize).copied();
+            word.unwrap_or_default().to_owned()
+        }
+        Kind::Set(words) => {
+            let words = words.iter().zip(0..);
+            listed(words.filter_map(|(word, bit)| (value >> bit & 1 == 1).then_some(*word)))
+        }
     }
 }
 
