@@ -9,7 +9,7 @@ mod v1;
 
 use subtle::Choice;
 
-use crate::base32::Secret;
+use crate::base32::{MAX_OCTETS, Secret};
 use crate::identifier::{ChallengeId, CredentialId};
 use crate::methods::hotp::Hotp;
 use crate::methods::totp::Totp;
@@ -30,7 +30,7 @@ pub const MAX_REQUESTS: usize = 8;
 /// How long a label may be, in octets.
 pub const MAX_LABEL: usize = 64;
 /// How long a secret may be, in octets.
-pub const MAX_SECRET: usize = 80;
+pub const MAX_SECRET: usize = MAX_OCTETS;
 /// How long a request is remembered.
 pub const REQUEST_MEMORY: u64 = 60_000;
 
@@ -299,6 +299,16 @@ impl Account {
     /// Where the enrolment of that id is. Looks at all of them.
     pub fn enrolment(&self, id: &ChallengeId) -> Option<usize> {
         position(self.enrolments.iter().map(|enrolment| enrolment.id.is(id)))
+    }
+
+    /// Whether a credential has this secret. Looks at all of them.
+    pub fn holds(&self, secret: &Secret) -> bool {
+        position(
+            self.credentials
+                .iter()
+                .map(|credential| credential.secret.is(secret)),
+        )
+        .is_some()
     }
 
     /// The credential of that id.

@@ -43,7 +43,7 @@ pub enum Kind {
     ManagementDenied,
     /// An administrator created the account.
     AccountCreated,
-    /// An administrator enrolled a credential from a URI.
+    /// An administrator enrolled a credential from a URI; fact `secret` is `short` where it has under 128 bits.
     CredentialImported,
     /// An administrator had a credential made.
     CredentialIssued,

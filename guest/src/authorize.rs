@@ -1,49 +1,55 @@
 //! Whether a session is enough for a request: from its claims, the policy and the clock alone.
 
-use crate::contract::{Claims, Denial, Passage, Prompt, Request, StepUp, Verdict};
+use crate::contract::{Claims, Passage, Request, StepUp, Verdict};
 use crate::policy::Policy;
+use crate::reason::Reason;
 
 /// How far the claims may lie in the future: hosts' clocks differ a little, and a session made on one is used on another. Beyond
 /// it, a clock was set back, and no age can be told.
 const SKEW: u64 = 5 * 60 * 1000;
 
+/// Whether the claims lie further in the future than clocks differ. Such a session is of no age that could be told.
+pub(crate) fn is_ahead(claims: &Claims, now: u64) -> bool {
+    let latest = claims.started.max(claims.verified).max(claims.active);
+    latest > now.saturating_add(SKEW)
+}
+
 /// Judges one request. Every bound is exclusive: at its very end a session is over.
 pub fn authorize(policy: &Policy<'_>, now: u64, claims: &Claims, request: &Request) -> Verdict {
     if claims.application != request.application {
-        return deny("application-mismatch", "application-mismatch");
+        return deny(Reason::ApplicationMismatch);
     }
     // The generation is raised when an account is blocked or its factors change. Claims from the future of this host's store
     // (a restored backup) are void as well.
     if request.ended || claims.generation != request.generation {
-        return deny("session-revoked", "session-revoked");
+        return deny(Reason::SessionRevoked);
     }
-    let latest = claims.started.max(claims.verified).max(claims.active);
-    if latest > now.saturating_add(SKEW) {
-        return deny("service-error", "clock-fault");
+    if is_ahead(claims, now) {
+        return deny(Reason::ClockFault);
     }
     let lifetime_end = claims.started.saturating_add(policy.session.lifetime);
     if now >= lifetime_end {
-        return deny("session-expired", "session-expired");
+        return deny(Reason::SessionExpired);
     }
     if now >= claims.active.saturating_add(policy.session.idle) {
-        return deny("session-idle", "session-idle");
+        return deny(Reason::SessionIdle);
     }
     let application = policy.applications.of(&request.application);
-    let step_up = |reason: &str| {
+    let step_up = |reason: Reason| {
         Verdict::StepUp(StepUp {
             level: application.required_level,
             max_age: application.max_age,
-            reason: reason.into(),
+            reason: reason.name().into(),
         })
     };
     if claims.level < application.required_level {
-        return step_up("level-insufficient");
+        return step_up(Reason::LevelInsufficient);
     }
     let age_end = application
         .max_age
         .map_or(u64::MAX, |max_age| claims.verified.saturating_add(max_age));
     if now >= age_end {
-        return step_up("fresh-verification-required");
+        return step_up(Reason::FreshVerificationRequired);
     }
     let renewed = (now.saturating_sub(claims.active) >= policy.session.renew).then(|| Claims {
         active: now,
@@ -60,16 +66,8 @@ pub fn authorize(policy: &Policy<'_>, now: u64, claims: &Claims, request: &Reque
     Verdict::Pass(Passage { until, renewed })
 }
 
-fn deny(public: &str, internal: &str) -> Verdict {
-    Verdict::Deny(Denial {
-        public_reason: public.into(),
-        internal_reason: internal.into(),
-        prompt: Prompt {
-            message: public.into(),
-            arguments: Vec::new(),
-        },
-        retry_at: None,
-    })
+fn deny(reason: Reason) -> Verdict {
+    Verdict::Deny(reason.denial())
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 use core::fmt;
 
+use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
 /// Key bytes: erased when dropped, and never printed.
@@ -55,6 +56,8 @@ impl Base32Error {
 
 /// Longest text, without spaces and padding: 80 octets.
 pub const MAX_CHARACTERS: usize = 128;
+/// The same in octets.
+pub const MAX_OCTETS: usize = MAX_CHARACTERS * 5 / 8;
 
 impl Secret {
     /// The bytes, which the caller keeps from leaking.
@@ -65,6 +68,21 @@ impl Secret {
     /// The bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// Whether two secrets are one key to HMAC, which fills short ones up with zeros. Compares in constant time.
+    pub fn is(&self, other: &Self) -> Choice {
+        let [mut first, mut second] = [
+            Zeroizing::new([0; MAX_OCTETS]),
+            Zeroizing::new([0; MAX_OCTETS]),
+        ];
+        for (padded, secret) in [(&mut first, self), (&mut second, other)] {
+            padded
+                .iter_mut()
+                .zip(secret.as_bytes())
+                .for_each(|(to, from)| *to = *from);
+        }
+        first.as_slice().ct_eq(second.as_slice())
     }
 
     /// Whether it has fewer than the 128 bits that RFC 4226 R6 requires. Such a secret may be imported, never issued.
@@ -92,7 +110,7 @@ pub fn decode_secret(text: &str) -> Result<Secret, Base32Error> {
 /// Reads base32. An empty text is no octets, as in the RFC.
 pub fn decode(text: &str) -> Result<Secret, Base32Error> {
     // All the room at once, so that no half-filled copy is left behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_CHARACTERS * 5 / 8));
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_OCTETS));
     let mut buffer = Zeroizing::new(0_u32);
     let mut bits = 0_u32;
     let mut characters = 0_usize;

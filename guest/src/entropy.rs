@@ -2,8 +2,10 @@
 
 use hkdf::Hkdf;
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
-use crate::contract::{Context, Fault, Key};
+use crate::base32::Secret;
+use crate::contract::{Context, Fault};
 
 /// The seed of one step: every value that has to be unpredictable comes from it (HKDF-Expand, RFC 5869 section 2.3).
 #[derive(Clone, Copy)]
@@ -22,8 +24,14 @@ impl<'a> Seed<'a> {
         Ok(octets)
     }
 
-    /// The same, for a length that the policy decides: at most 255 times 32 octets.
-    pub fn fill(self, label: &str, octets: &mut [u8]) -> Result<(), Fault> {
+    /// The shared secret of a new credential. There is one in a step.
+    pub fn secret(self, length: u8) -> Result<Secret, Fault> {
+        let mut octets = Zeroizing::new(vec![0; usize::from(length)]);
+        self.fill("secret", &mut octets)?;
+        Ok(Secret::new(core::mem::take(&mut *octets)))
+    }
+
+    fn fill(self, label: &str, octets: &mut [u8]) -> Result<(), Fault> {
         // Fails for a seed or a length out of range, which `input` and the policy exclude.
         let seed = Hkdf::<Sha256>::from_prk(self.0)
             .map_err(|_| Fault::BadRequest("ctx.entropy".to_owned()))?;
@@ -32,18 +40,40 @@ impl<'a> Seed<'a> {
     }
 }
 
-/// A digest that only a holder of the key can make. Each part goes in with its length before it. The caller keeps at most
-/// half of the octets, so that none can be appended to (the length-extension of SHA-256).
-pub fn keyed_digest<'p>(
-    key: &Key,
-    label: &'static str,
-    parts: impl IntoIterator<Item = &'p [u8]>,
-) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    hash.update(&key.secret);
-    for part in core::iter::once(label.as_bytes()).chain(parts) {
-        hash.update((part.len() as u32).to_le_bytes());
-        hash.update(part);
+/// A digest that only a holder of the key can make: SHA-256 over the key and the parts, each with its length before it, of
+/// which at most half is kept. Without the other half of its state nothing can be appended to what was digested, and that
+/// is all that HMAC would add: it hashes twice, which would make every step a fifth dearer.
+pub struct KeyedDigest(Vec<u8>);
+
+impl KeyedDigest {
+    /// Begins one for a use.
+    pub fn new(key: &[u8], label: &'static str) -> Self {
+        // Hashed in one piece at the end: many small ones would cost as much again.
+        let mut digest = Self(Vec::with_capacity(512));
+        digest.part(key);
+        digest.part(label.as_bytes());
+        digest
     }
-    hash.finalize().into()
+
+    /// Adds a part.
+    pub fn part(&mut self, part: &[u8]) {
+        self.0.extend_from_slice(&(part.len() as u32).to_le_bytes());
+        self.0.extend_from_slice(part);
+    }
+
+    /// Stands where a part was left out: no part has this length.
+    pub fn nothing(&mut self) {
+        self.0.extend_from_slice(&u32::MAX.to_le_bytes());
+    }
+
+    /// Its first octets: at most 16.
+    pub fn finish<const N: usize>(self) -> [u8; N] {
+        const { assert!(N <= 16) };
+        let mut octets = [0; N];
+        octets
+            .iter_mut()
+            .zip(Sha256::digest(&self.0))
+            .for_each(|(octet, from)| *octet = from);
+        octets
+    }
 }

@@ -1,10 +1,11 @@
-//! The contract's limits, checked before anything is looked at. A value outside them is the host's mistake, never the
-//! user's: the host has the same limits and refuses first.
+//! The contract's limits, checked before anything is looked at. A host has the same ones and refuses first, so that a value
+//! outside them never is the user's mistake.
 
 use crate::contract::{
-    Action, AdministrationChange, Answer, Claims, Context, Event, Fact, Fault, Origin, Proof,
-    Request, SignIn,
+    Action, AdministrationChange, Answer, Claims, Context, Event, Fact, Fault, ManagementChange,
+    Origin, Proof, Request, SignIn,
 };
+use crate::policy::compiled::MAX_BYTES;
 
 /// Checks the context of a step.
 pub fn context(ctx: &Context) -> Result<(), Fault> {
@@ -19,7 +20,7 @@ pub fn context(ctx: &Context) -> Result<(), Fault> {
 
 /// Checks what `authorize` reads of a context: no entropy, and keys only if there are any.
 pub fn standing_context(ctx: &Context) -> Result<(), Fault> {
-    within(ctx.policy.len(), 0, 16 * 1024, "ctx.policy")?;
+    within(ctx.policy.len(), 0, MAX_BYTES, "ctx.policy")?;
     within(ctx.tenant.len(), 1, 64, "ctx.tenant")?;
     within(ctx.keys.len(), 0, 8, "ctx.keys")?;
     for key in &ctx.keys {
@@ -40,19 +41,18 @@ pub fn event(event: &Event) -> Result<(), Fault> {
         Action::Begin(sign_in) => begin(sign_in),
         Action::Answer(given) | Action::EnrolFinish(given) => answer(given),
         Action::ChooseMethod(choice) => {
-            within(choice.challenge.len(), 0, 64, "choice.challenge")?;
-            within(choice.method.len(), 0, 32, "choice.method")?;
+            within(choice.challenge.len(), 32, 32, "choice.challenge")?;
+            within(choice.method.len(), 1, 32, "choice.method")?;
             within(
                 choice.credential.as_ref().map_or(0, String::len),
                 0,
-                64,
+                16,
                 "choice.credential",
             )
         }
         Action::EnrolBegin(request) => {
-            within(request.method.len(), 0, 32, "enrolment-request.method")?;
-            // A bad label is the user's, and gets an answer; but not of any length.
-            within(request.label.len(), 0, 256, "enrolment-request.label")?;
+            within(request.method.len(), 1, 32, "enrolment-request.method")?;
+            label(&request.label, "enrolment-request.label")?;
             within(
                 request.address.as_ref().map_or(0, String::len),
                 0,
@@ -61,7 +61,22 @@ pub fn event(event: &Event) -> Result<(), Fault> {
             )?;
             request.session.as_ref().map_or(Ok(()), claims)
         }
-        Action::Manage(management) => management.session.as_ref().map_or(Ok(()), claims),
+        Action::Manage(management) => {
+            management.session.as_ref().map_or(Ok(()), claims)?;
+            match &management.change {
+                ManagementChange::Rename((id, text)) => {
+                    within(id.len(), 0, 16, "management-change.rename")?;
+                    label(text, "management-change.rename")
+                }
+                ManagementChange::Remove(id) | ManagementChange::SetDefault(id) => {
+                    within(id.len(), 0, 16, "management-change")
+                }
+                ManagementChange::SignOutEverywhere => Ok(()),
+                ManagementChange::Other(name) => {
+                    within(name.len(), 0, 64, "management-change.other")
+                }
+            }
+        }
         Action::Administer(administration) => {
             within(administration.actor.len(), 1, 128, "administration.actor")?;
             within(administration.why.len(), 0, 256, "administration.why")?;
@@ -69,8 +84,20 @@ pub fn event(event: &Event) -> Result<(), Fault> {
                 AdministrationChange::ImportOtpauth(uri) => {
                     within(uri.len(), 1, 1024, "import-otpauth")
                 }
-                AdministrationChange::IssueTotp(label) => within(label.len(), 0, 256, "issue-totp"),
-                _ => Ok(()),
+                AdministrationChange::IssueTotp(text) => label(text, "issue-totp"),
+                AdministrationChange::RemoveCredential(id) => {
+                    within(id.len(), 0, 16, "remove-credential")
+                }
+                AdministrationChange::Other(name) => {
+                    within(name.len(), 0, 64, "administration-change.other")
+                }
+                AdministrationChange::Create
+                | AdministrationChange::Unlock
+                | AdministrationChange::Block
+                | AdministrationChange::Unblock
+                | AdministrationChange::ResetClock
+                | AdministrationChange::SignOut
+                | AdministrationChange::Remove => Ok(()),
             }
         }
         // Not implemented: a fault in any case.
@@ -95,7 +122,7 @@ pub fn request(request: &Request) -> Result<(), Fault> {
     within(request.application.len(), 1, 128, "request.application")?;
     within(request.host.len(), 0, 261, "request.host")?;
     within(request.path.len(), 0, 8 * 1024, "request.path")?;
-    within(request.method.len(), 0, 32, "request.method")?;
+    within(request.method.len(), 1, 32, "request.method")?;
     within(
         request.address.as_ref().map_or(0, String::len),
         0,
@@ -111,7 +138,7 @@ fn origin(origin: &Origin) -> Result<(), Fault> {
     within(origin.user.len(), 1, 256, "origin.user")?;
     within(origin.groups.len(), 0, 64, "origin.groups")?;
     for group in &origin.groups {
-        within(group.len(), 0, 128, "origin.groups")?;
+        within(group.len(), 1, 128, "origin.groups")?;
     }
     within(origin.application.len(), 1, 128, "origin.application")?;
     within(origin.gateway.len(), 1, 64, "origin.gateway")?;
@@ -141,7 +168,7 @@ fn begin(sign_in: &SignIn) -> Result<(), Fault> {
     if let Some(risk) = &sign_in.risk {
         within(risk.reasons.len(), 0, 8, "sign-in.risk")?;
         for reason in &risk.reasons {
-            within(reason.len(), 0, 256, "sign-in.risk")?;
+            within(reason.len(), 0, 64, "sign-in.risk")?;
         }
     }
     within(
@@ -155,17 +182,11 @@ fn begin(sign_in: &SignIn) -> Result<(), Fault> {
         0,
         32,
         "sign-in.method",
-    )?;
-    within(
-        sign_in.transaction.as_ref().map_or(0, String::len),
-        0,
-        1024,
-        "sign-in.transaction",
     )
 }
 
 fn answer(answer: &Answer) -> Result<(), Fault> {
-    within(answer.challenge.len(), 0, 64, "answer.challenge")?;
+    within(answer.challenge.len(), 32, 32, "answer.challenge")?;
     match &answer.proof {
         Proof::Code(code) => within(code.len(), 0, MAX_CODE, "answer.proof"),
         Proof::TwoCodes((first, second)) => {
@@ -178,6 +199,11 @@ fn answer(answer: &Answer) -> Result<(), Fault> {
 
 /// Longest text that is taken for a code.
 const MAX_CODE: usize = 64;
+
+/// A bad label is the user's, and gets an answer; but not one of any length.
+fn label(text: &str, field: &'static str) -> Result<(), Fault> {
+    within(text.len(), 0, 256, field)
+}
 
 fn facts(facts: &[Fact], field: &'static str) -> Result<(), Fault> {
     within(facts.len(), 0, 16, field)?;

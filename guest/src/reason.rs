@@ -1,5 +1,7 @@
 //! Why something was decided: the closed list that docs/reasons.md publishes.
 
+use crate::contract::{Denial, Prompt};
+
 /// Why something was decided. The numbers are written into records: none is ever given to another reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -159,6 +161,20 @@ impl Reason {
             Self::ChallengeUnknown | Self::ChallengeBinding => Self::ChallengeExpired,
             Self::ClockFault => Self::ServiceError,
             other => other,
+        }
+    }
+
+    /// The denial that has this reason. It never tells until when: that would tell a lock from a wrong code.
+    pub(crate) fn denial(self) -> Denial {
+        let public = self.public().name();
+        Denial {
+            public_reason: public.to_owned(),
+            internal_reason: self.name().to_owned(),
+            prompt: Prompt {
+                message: public.to_owned(),
+                arguments: Vec::new(),
+            },
+            retry_at: None,
         }
     }
 

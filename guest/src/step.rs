@@ -2,6 +2,7 @@
 //! its kind, and puts the transition together. It has no clock, no randomness and no store: equal inputs give equal
 //! transitions.
 
+mod action;
 mod administer;
 mod decoy;
 mod enrol;
@@ -11,6 +12,7 @@ mod prove;
 mod repeat;
 mod ruling;
 mod sign_in;
+mod source;
 
 use crate::account::{Account, MAX_RECORD, Resolution, WRITES};
 use crate::audit::Kind;
@@ -24,19 +26,12 @@ use crate::input;
 use crate::methods::Clock;
 use crate::policy::{Policy, Provision, compiled};
 use crate::reason::Reason;
+use action::Implemented;
 use repeat::Digests;
 use ruling::{Commit, Notes, Ruling};
 
-/// The actions that [`step`] implements, by their names in the contract.
-pub const ACTIONS: [&str; 7] = [
-    "begin",
-    "answer",
-    "choose-method",
-    "enrol-begin",
-    "enrol-finish",
-    "manage",
-    "administer",
-];
+pub use action::ACTIONS;
+
 /// The effects that a transition may hold, by their names in the contract.
 pub const EFFECTS: [&str; 1] = ["notify"];
 
@@ -47,9 +42,7 @@ const NOTICE_LIFETIME: u64 = 24 * 60 * 60_000;
 
 /// Judges one event of one account.
 pub fn step(ctx: &Context, account: Option<&[u8]>, event: &Event) -> Result<Transition, Fault> {
-    if let Some(name) = unsupported(&event.action) {
-        return Err(Fault::Unsupported(name.to_owned()));
-    }
+    let action = Implemented::of(&event.action)?;
     input::context(ctx)?;
     input::event(event)?;
     if ctx.write_version > WRITES {
@@ -60,7 +53,7 @@ pub fn step(ctx: &Context, account: Option<&[u8]>, event: &Event) -> Result<Tran
     let mut account = load(ctx, account, event, &policy)?;
 
     // An administrator who resets the clock believes the host's and not the record's.
-    let resets_clock = matches!(&event.action, Action::Administer(act) if act.change == AdministrationChange::ResetClock);
+    let resets_clock = matches!(action, Implemented::Administer(act) if act.change == AdministrationChange::ResetClock);
     let at = if resets_clock {
         ctx.now
     } else {
@@ -73,13 +66,12 @@ pub fn step(ctx: &Context, account: Option<&[u8]>, event: &Event) -> Result<Tran
         seed: Seed::new(ctx),
         clock: Clock {
             now: ctx.now,
-            at,
             refuse_before: ctx.refuse_before,
         },
         at,
     };
 
-    let mut digests = Digests::new(&step, event);
+    let mut digests = Digests::new(&step, event, action);
     let mut notes = Notes::default();
     let behind = at - ctx.now;
     let ruling = if behind > CLOCK_TOLERANCE {
@@ -98,25 +90,24 @@ pub fn step(ctx: &Context, account: Option<&[u8]>, event: &Event) -> Result<Tran
             Vec::new(),
         );
         return Ok(transition_kept(&step, &account, resolution, first, notes));
+    } else if source::refuses(&step, action) {
+        Ruling::refuse(action.refusal(), Reason::SourceThrottled, &mut notes)
     } else {
-        match &event.action {
-            Action::Begin(sign_in) => sign_in::begin(&step, &mut account, sign_in, &mut notes)?,
-            Action::Answer(answer) => sign_in::answer(&step, &mut account, answer, &mut notes),
-            Action::ChooseMethod(choice) => {
-                sign_in::choose(&step, &mut account, choice, &mut notes)
+        source::count(&step, action, &mut notes);
+        let account = &mut account;
+        match action {
+            Implemented::Begin(sign_in) => sign_in::begin(&step, account, sign_in, &mut notes)?,
+            Implemented::Answer(answer) => sign_in::answer(&step, account, answer, &mut notes),
+            Implemented::ChooseMethod(choice) => {
+                sign_in::choose(&step, account, choice, &mut notes)
             }
-            Action::EnrolBegin(request) => enrol::begin(&step, &mut account, request, &mut notes)?,
-            Action::EnrolFinish(answer) => enrol::finish(&step, &mut account, answer, &mut notes),
-            Action::Manage(management) => {
-                manage::manage(&step, &mut account, management, &mut notes)
+            Implemented::EnrolBegin(request) => enrol::begin(&step, account, request, &mut notes)?,
+            Implemented::EnrolFinish(answer) => enrol::finish(&step, account, answer, &mut notes),
+            Implemented::Manage(management) => {
+                manage::manage(&step, account, management, &mut notes)
             }
-            Action::Administer(act) => {
-                administer::administer(&step, &mut account, act, &mut notes)?
-            }
-            other => {
-                return Err(Fault::Unsupported(
-                    unsupported(other).unwrap_or("action").to_owned(),
-                ));
+            Implemented::Administer(act) => {
+                administer::administer(&step, account, act, &mut notes)?
             }
         }
     };
@@ -134,26 +125,6 @@ pub(crate) struct Step<'a> {
     at: u64,
 }
 
-/// The name of an action that is not implemented.
-fn unsupported(action: &Action) -> Option<&str> {
-    match action {
-        Action::Begin(_)
-        | Action::Answer(_)
-        | Action::ChooseMethod(_)
-        | Action::EnrolBegin(_)
-        | Action::EnrolFinish(_)
-        | Action::Manage(_)
-        | Action::Administer(_) => None,
-        Action::Resend(_) => Some("resend"),
-        Action::Poll(_) => Some("poll"),
-        Action::PhoneAnswer(_) => Some("phone-answer"),
-        Action::DeliveryReport(_) => Some("delivery-report"),
-        Action::Vouch(_) => Some("vouch"),
-        Action::FactorAnswer(_) => Some("factor-answer"),
-        Action::Other(name) => Some(name),
-    }
-}
-
 /// The account that the event is judged on.
 fn load(
     ctx: &Context,
@@ -163,23 +134,27 @@ fn load(
 ) -> Result<Account, Fault> {
     let origin = &event.origin;
     let administers = matches!(event.action, Action::Administer(_));
-    if policy.accounts.provision == Provision::KnownOnly && !administers {
-        // Known users pay for the name of a decoy too, so that unknown ones take no longer (BF-09).
-        let name = decoy::name(ctx, event)?;
-        if !origin.known {
-            return decoy::load(ctx, bytes, origin, policy, name);
-        }
-        core::hint::black_box(name);
+    let decoys = policy.accounts.provision == Provision::KnownOnly && !administers;
+    if !origin.known {
+        // A shadow record that comes with a user who may enrol, or whom an administrator creates, is of no account.
+        return if decoys {
+            decoy::load(ctx, bytes, event, policy)
+        } else {
+            Ok(Account::new(ctx.now))
+        };
     }
-    // A shadow record that comes with a user who may enrol, or whom an administrator creates, is of no account.
-    let Some(bytes) = bytes.filter(|_| origin.known) else {
-        return Ok(Account::new(ctx.now));
-    };
+    // A fresh account would be one that anybody with the first factor may enrol to.
+    let bytes =
+        bytes.ok_or_else(|| Fault::BadAccount("a known user without a record".to_owned()))?;
     let account = decode(bytes)?;
     if account.decoy {
         return Err(Fault::BadAccount(
             "a shadow record for a known user".to_owned(),
         ));
+    }
+    if decoys {
+        // Known users pay for the name of a decoy too, so that unknown ones take no longer (BF-09).
+        core::hint::black_box(decoy::name(ctx, event, &account));
     }
     Ok(account)
 }

@@ -11,6 +11,9 @@ use crate::reason::Reason;
 pub struct Failures {
     /// How many, since the last success.
     pub count: u32,
+    /// How many of a credential's the account was forgiven already, by a success with another credential that they were
+    /// counted on as well. Zero for the account.
+    pub forgiven: u32,
     /// Before this instant an attempt is not looked at: the back-off.
     pub next_attempt: u64,
     /// Before this instant an attempt is not looked at: the lockout.
@@ -62,8 +65,18 @@ impl Failures {
         Escalation::None
     }
 
-    /// Takes another counter's failures off this one. A success with one credential forgives the account what that
-    /// credential cost it, and nothing that others did (BF-04).
+    /// What a success with this credential forgives the account: what it cost it, and nothing that others did (BF-04).
+    pub fn owed(&self) -> u32 {
+        self.count.saturating_sub(self.forgiven)
+    }
+
+    /// Notes for another credential that the account was forgiven so many. Some may have been counted on both, and nothing
+    /// says which: as many as there are count as those, so that none is forgiven twice.
+    pub fn note_forgiven(&mut self, count: u32) {
+        self.forgiven = self.forgiven.saturating_add(count).min(self.count);
+    }
+
+    /// Takes what a credential owed off the account's failures.
     pub fn forgive(&mut self, count: u32) {
         self.count = self.count.saturating_sub(count);
         if self.count == 0 {

@@ -68,6 +68,7 @@ pub(super) fn read(rest: &mut Reader<'_>) -> Result<Account, RecordError> {
 
 fn write_failures(failures: &Failures, out: &mut Writer) {
     out.u32(failures.count);
+    out.u32(failures.forgiven);
     out.u64(failures.next_attempt);
     out.u64(failures.locked_until);
     out.u8(failures.locks);
@@ -77,6 +78,7 @@ fn write_failures(failures: &Failures, out: &mut Writer) {
 fn read_failures(rest: &mut Reader<'_>) -> Result<Failures, RecordError> {
     Ok(Failures {
         count: rest.u32()?,
+        forgiven: rest.u32()?,
         next_attempt: rest.u64()?,
         locked_until: rest.u64()?,
         locks: rest.u8()?,
@@ -107,7 +109,6 @@ fn write_credential(credential: &Credential, out: &mut Writer) {
         }
         Factor::Hotp(hotp) => {
             out.u64(hotp.counter);
-            out.u64(hotp.proved);
         }
     }
     write_failures(&credential.failures, out);
@@ -140,7 +141,6 @@ fn read_credential(rest: &mut Reader<'_>) -> Result<Credential, RecordError> {
             }),
             Method::Hotp => Factor::Hotp(Hotp {
                 counter: rest.u64()?,
-                proved: rest.u64()?,
             }),
         },
         failures: read_failures(rest)?,

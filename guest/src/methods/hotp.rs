@@ -12,19 +12,14 @@ pub struct Hotp {
     /// The counter of the next code. Moves on success only (RFC 4226 section 7.4, OTP-10), and never back. The last one
     /// there is, 2^64 - 1, is never accepted.
     pub counter: u64,
-    /// When the counter was last known for certain: at the enrolment, or when two successive codes proved it.
-    pub proved: u64,
 }
 
-pub(super) fn enrol(policy: &policy::Hotp, at: u64) -> Mould {
+pub(super) fn enrol(policy: &policy::Hotp) -> Mould {
     Mould {
         algorithm: policy.algorithm,
         digits: policy.digits,
         secret_bytes: policy.secret_bytes,
-        factor: Factor::Hotp(Hotp {
-            counter: 0,
-            proved: at,
-        }),
+        factor: Factor::Hotp(Hotp { counter: 0 }),
     }
 }
 
@@ -45,14 +40,12 @@ pub(super) fn verify(
     let generator = Generator::new(credential);
     let judgement = match proof {
         Proof::Code(code) => look_ahead(&generator, state, code, policy),
-        Proof::TwoCodes(first, second) => {
-            resynchronise(&generator, state, (first, second), policy, clock)
-        }
+        Proof::TwoCodes(first, second) => resynchronise(&generator, state, (first, second), policy),
         Proof::Malformed => Judgement::Wrong,
     };
     // A store that was rolled back holds a counter that the token may have passed by any number. Two codes in a row prove
     // no more than one: both may have been used and seen. Only a new enrolment says where the token is (ST-01).
-    let unknown = state.proved < clock.refuse_before;
+    let unknown = credential.created < clock.refuse_before;
     match judgement {
         Judgement::Right(_) if unknown => Judgement::Used,
         judgement => judgement,
@@ -81,7 +74,7 @@ fn look_ahead(generator: &Generator, state: Hotp, code: Code, policy: &policy::H
     let before =
         bool::from(code.is(generator.value(state.counter.saturating_sub(1)))) & (state.counter > 0);
     match found {
-        Some(counter) => Judgement::Right(Factor::Hotp(Hotp { counter, ..state })),
+        Some(counter) => Judgement::Right(Factor::Hotp(Hotp { counter })),
         None if before => Judgement::Used,
         None => Judgement::Wrong,
     }
@@ -93,16 +86,12 @@ fn resynchronise(
     state: Hotp,
     codes: (Code, Code),
     policy: &policy::Hotp,
-    clock: Clock,
 ) -> Judgement {
     let pairs = u64::from(policy.resync_window);
     match successive(generator, codes, state.counter, pairs, state.counter)
         .and_then(|second| second.checked_add(1))
     {
-        Some(counter) => Judgement::Right(Factor::Hotp(Hotp {
-            counter,
-            proved: clock.at,
-        })),
+        Some(counter) => Judgement::Right(Factor::Hotp(Hotp { counter })),
         None => Judgement::Wrong,
     }
 }

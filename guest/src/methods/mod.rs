@@ -39,8 +39,6 @@ pub enum Judgement {
 pub struct Clock {
     /// The host's clock: what time-based codes are compared with.
     pub now: u64,
-    /// The later of the host's clock and the record's latest.
-    pub at: u64,
     /// The store may have forgotten what was accepted before this instant: `context.refuse-before`.
     pub refuse_before: u64,
 }
@@ -59,10 +57,10 @@ pub struct Mould {
 }
 
 /// What a new credential is made of, by the policy.
-pub fn enrol(method: Method, policy: &Policy<'_>, at: u64) -> Mould {
+pub fn enrol(method: Method, policy: &Policy<'_>) -> Mould {
     match method {
         Method::Totp => totp::enrol(&policy.totp),
-        Method::Hotp => hotp::enrol(&policy.hotp, at),
+        Method::Hotp => hotp::enrol(&policy.hotp),
     }
 }
 
@@ -103,7 +101,7 @@ pub fn provision(credential: &Credential, issuer: &str, account: &str) -> Otpaut
 }
 
 /// The moving part of a token from elsewhere. None if there is nothing left of it to accept.
-pub fn import(token: &Otpauth, at: u64) -> Option<Factor> {
+pub fn import(token: &Otpauth) -> Option<Factor> {
     match token.moving {
         MovingFactor::Time(period) => Some(Factor::Totp(totp::Totp {
             period,
@@ -112,10 +110,7 @@ pub fn import(token: &Otpauth, at: u64) -> Option<Factor> {
             drift: 0,
         })),
         MovingFactor::Counter(u64::MAX) => None,
-        MovingFactor::Counter(counter) => Some(Factor::Hotp(hotp::Hotp {
-            counter,
-            proved: at,
-        })),
+        MovingFactor::Counter(counter) => Some(Factor::Hotp(hotp::Hotp { counter })),
     }
 }
 

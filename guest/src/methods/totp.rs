@@ -147,12 +147,14 @@ fn resynchronise(
 }
 
 /// The first step that is not dead. After a store was rolled back, that is the first one that cannot have been accepted
-/// before the instant which the host names: the token may have been ahead, and the window reaches further.
+/// before the instant which the host names: the token may have been ahead, or found to be by two codes in the time that
+/// was forgotten, and the window reaches further.
 fn first_alive(state: Totp, policy: &policy::Totp, clock: Clock) -> u64 {
     if clock.refuse_before == 0 {
         return state.next_step;
     }
     let ahead = i64::from(state.offset)
+        .max(i64::from(policy.resync_window))
         .saturating_add(i64::from(policy.reach()))
         .saturating_add(1);
     let first = step_at(clock.refuse_before, state.period).saturating_add(ahead);

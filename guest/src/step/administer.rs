@@ -1,6 +1,7 @@
 //! What administrators change. Every change names its actor and its reason in the audit.
 
 use super::ruling::{Commit, Notes, Ruling};
+use super::sign_in::allowed;
 use super::{Step, enrol, manage};
 use crate::account::{Account, Credential, Method, Resolution};
 use crate::audit::Kind;
@@ -51,12 +52,20 @@ pub(super) fn administer(
             let Some(credential) = imported(step, uri)? else {
                 return Ok(refuse(Reason::ImportInvalid, facts(), notes));
             };
+            // The twin would take a code that the other one has used (OTP-01).
+            if account.holds(&credential.secret) {
+                return Ok(refuse(Reason::ImportInvalid, facts(), notes));
+            }
+            let mut facts = facts();
+            if credential.secret.is_short() {
+                facts.insert(1, ("secret".to_owned(), "short".to_owned()));
+            }
             return Ok(enrolled(
                 step,
                 account,
                 credential,
                 Kind::CredentialImported,
-                facts(),
+                facts,
                 notes,
             ));
         }
@@ -110,6 +119,8 @@ pub(super) fn administer(
             account.challenges.clear();
             account.enrolments.clear();
             account.requests.clear();
+            // Sessions of that time would be good again once it comes.
+            account.revoke_sessions();
             Kind::ClockReset
         }
         AdministrationChange::SignOut => {
@@ -140,6 +151,9 @@ fn enrolled(
     if account.credentials.len() >= usize::from(step.policy.accounts.max_credentials) {
         return refuse(Reason::TooManyCredentials, facts, notes);
     }
+    if allowed(step, credential.method().name()).is_none() {
+        return refuse(Reason::MethodNotAllowed, facts, notes);
+    }
     if !step.origin.known {
         notes.audit(
             Kind::AccountCreated,
@@ -163,12 +177,19 @@ fn enrolled(
     })
 }
 
+/// The shortest secret that is imported: 80 bits, as authenticators of old have. RFC 4226 R6 wants 128: what is shorter is
+/// noted in the audit.
+const LEAST_SECRET: usize = 10;
+
 /// A credential from an `otpauth://` URI, if it can be used. It is called what the URI calls the account.
 fn imported(step: &Step<'_>, uri: &str) -> Result<Option<Credential>, Fault> {
     let Ok(token) = Otpauth::parse(uri) else {
         return Ok(None);
     };
-    let Some(factor) = methods::import(&token, step.at) else {
+    if token.secret.as_bytes().len() < LEAST_SECRET {
+        return Ok(None);
+    }
+    let Some(factor) = methods::import(&token) else {
         return Ok(None);
     };
     let label = if manage::is_label(&token.account) {

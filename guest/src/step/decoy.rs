@@ -1,11 +1,11 @@
 //! Users that do not exist, where the policy says that only known ones may sign in. They are asked for a code, refused,
 //! throttled and locked as known ones are, on a shadow record that many names share (BF-09).
 
-use super::decode;
+use super::{CLOCK_TOLERANCE, decode};
 use crate::account::{Account, Credential, Method};
 use crate::base32::Secret;
-use crate::contract::{Action, Context, Event, Fault, Key, Origin};
-use crate::entropy::keyed_digest;
+use crate::contract::{Action, Context, Event, Fault};
+use crate::entropy::{KeyedDigest, Seed};
 use crate::identifier::{CredentialId, Identifier};
 use crate::methods;
 use crate::policy::Policy;
@@ -14,35 +14,18 @@ use crate::throttle::Failures;
 /// What a decoy's credential is called. Users whose label is another one cannot be told from decoys with yet another.
 const LABEL: &str = "Authenticator";
 
-/// The id under which a decoy's credential is offered: the user name's own, and not that of the name for which the shadow
-/// record was made, since two names with one id would both be known not to exist. None where nothing is offered.
-pub(super) fn name(ctx: &Context, event: &Event) -> Result<Option<CredentialId>, Fault> {
-    if matches!(&event.action, Action::Begin(sign_in) if sign_in.early_answer.is_some()) {
-        return Ok(None);
-    }
-    let parts = [ctx.tenant.as_bytes(), event.origin.user.as_bytes()];
-    let digest = keyed_digest(current(ctx)?, "decoy credential", parts);
-    Ok(digest.first_chunk().copied().map(Identifier))
-}
-
-/// The shadow record, or a new one.
+/// The shadow record as this user's, or a new one.
 pub(super) fn load(
     ctx: &Context,
     bytes: Option<&[u8]>,
-    origin: &Origin,
+    event: &Event,
     policy: &Policy<'_>,
-    name: Option<CredentialId>,
 ) -> Result<Account, Fault> {
-    let Some(bytes) = bytes else {
-        return invent(ctx, origin, policy, name);
+    let mut account = match bytes {
+        None => invent(ctx, policy, None)?,
+        Some(bytes) => recall(ctx, decode(bytes)?, policy)?,
     };
-    let mut account = decode(bytes)?;
-    if !account.decoy {
-        return Err(Fault::BadAccount(
-            "an account's record for an unknown user".to_owned(),
-        ));
-    }
-    if let Some(id) = name {
+    if let Some(id) = name(ctx, event, &account) {
         account
             .credentials
             .iter_mut()
@@ -51,38 +34,82 @@ pub(super) fn load(
     Ok(account)
 }
 
-fn invent(
-    ctx: &Context,
-    origin: &Origin,
-    policy: &Policy<'_>,
-    name: Option<CredentialId>,
-) -> Result<Account, Fault> {
-    let method = policy
-        .accounts
-        .methods
-        .iter()
-        .next()
-        .and_then(Method::from_name)
-        .unwrap_or(Method::Totp);
-    let mould = methods::enrol(method, policy, ctx.now);
-    let secret = keyed_digest(
-        current(ctx)?,
-        "decoy secret",
-        [ctx.tenant.as_bytes(), origin.user.as_bytes()],
-    );
+/// The id under which a decoy's credential is offered: the user name's own, since two names with one id would both be
+/// known not to exist. It comes from the shadow record's secret, which outlives the host's keys: a real credential's id
+/// does not change when they are rotated either. None where nothing is offered.
+pub(super) fn name(ctx: &Context, event: &Event, account: &Account) -> Option<CredentialId> {
+    if matches!(&event.action, Action::Begin(sign_in) if sign_in.early_answer.is_some()) {
+        return None;
+    }
+    let secret = account.credentials.first()?.secret.as_bytes();
+    let mut digest = KeyedDigest::new(secret, "decoy credential");
+    digest.part(ctx.tenant.as_bytes());
+    digest.part(event.origin.user.as_bytes());
+    Some(Identifier(digest.finish()))
+}
+
+/// What is left of a shadow record. No success ever clears one and no administrator sees it, so it forgets by itself what
+/// would set it apart from an account for good: a disabled credential, failures that are older than the longest lock, a
+/// method that the policy does not have any more, and a clock that ran ahead.
+fn recall(ctx: &Context, shadow: Account, policy: &Policy<'_>) -> Result<Account, Fault> {
+    if !shadow.decoy {
+        return Err(Fault::BadAccount(
+            "an account's record for an unknown user".to_owned(),
+        ));
+    }
+    let Some(credential) = shadow.credentials.first() else {
+        return invent(ctx, policy, None);
+    };
+    let ahead = shadow.latest > ctx.now.saturating_add(CLOCK_TOLERANCE);
+    let usable = policy.accounts.methods.contains(credential.method().name())
+        && !credential.failures.disabled;
+    if usable && !ahead && !is_over(&shadow, policy, ctx.now) {
+        return Ok(shadow);
+    }
+    let fresh = invent(ctx, policy, Some(credential.secret.clone()))?;
+    Ok(if ahead {
+        Account {
+            generation: shadow.generation,
+            ..fresh
+        }
+    } else {
+        Account {
+            credentials: fresh.credentials,
+            failures: fresh.failures,
+            ..shadow
+        }
+    })
+}
+
+/// Whether the last failure is longer ago than any lock lasts. The first few leave no instant but that of the record.
+fn is_over(shadow: &Account, policy: &Policy<'_>, now: u64) -> bool {
+    let credentials = shadow.credentials.iter();
+    let failures = credentials
+        .map(|credential| &credential.failures)
+        .chain([&shadow.failures]);
+    let (mut count, mut last) = (0, 0);
+    for failures in failures {
+        count = failures.count.max(count);
+        last = failures.next_attempt.max(failures.locked_until).max(last);
+    }
+    let last = if last == 0 { shadow.latest } else { last };
+    count > 0 && now > last.saturating_add(policy.throttle.lock_max)
+}
+
+fn invent(ctx: &Context, policy: &Policy<'_>, secret: Option<Secret>) -> Result<Account, Fault> {
+    let mut methods = policy.accounts.methods.iter().filter_map(Method::from_name);
+    let method = methods.next().unwrap_or(Method::Totp);
+    let mould = methods::enrol(method, policy);
+    let secret = match secret {
+        Some(secret) => secret,
+        None => Seed::new(ctx).secret(mould.secret_bytes)?,
+    };
     let credential = Credential {
-        id: name.unwrap_or_default(),
+        id: Identifier::default(),
         label: LABEL.to_owned(),
         created: ctx.now,
         last_used: None,
-        secret: Secret::new(
-            secret
-                .iter()
-                .copied()
-                .cycle()
-                .take(usize::from(mould.secret_bytes))
-                .collect(),
-        ),
+        secret,
         algorithm: mould.algorithm,
         digits: mould.digits,
         factor: mould.factor,
@@ -93,10 +120,4 @@ fn invent(
         credentials: vec![credential],
         ..Account::new(ctx.now)
     })
-}
-
-fn current(ctx: &Context) -> Result<&Key, Fault> {
-    ctx.keys
-        .first()
-        .ok_or_else(|| Fault::BadRequest("ctx.keys".to_owned()))
 }

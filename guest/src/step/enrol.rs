@@ -4,9 +4,9 @@ use super::Step;
 use super::manage::{is_fresh, is_label};
 use super::ruling::{Notes, Ruling};
 use super::sign_in::{allowed, bound_to, proof};
+use super::source;
 use crate::account::{Account, Credential, Enrolment, Method, Resolution};
 use crate::audit::Kind;
-use crate::base32::Secret;
 use crate::contract::{Answer, EnrolmentRequest, Fault};
 use crate::identifier::{ChallengeId, Identifier};
 use crate::methods::{self, Judgement};
@@ -89,6 +89,9 @@ pub(super) fn finish(
     let Some(enrolment) = account.enrolments.get_mut(at) else {
         return Ruling::refuse(Kind::EnrolmentDenied, Reason::EnrolmentExpired, notes);
     };
+    if allowed(step, enrolment.credential.method().name()).is_none() {
+        return Ruling::refuse(Kind::EnrolmentDenied, Reason::MethodNotAllowed, notes);
+    }
     let judgement = methods::verify(
         &enrolment.credential,
         proof(&answer.proof),
@@ -96,6 +99,7 @@ pub(super) fn finish(
         step.clock,
     );
     let Judgement::Right(factor) = judgement else {
+        source::failed(step, notes);
         enrolment.attempts = enrolment.attempts.saturating_add(1);
         let (id, attempts) = (enrolment.id, enrolment.attempts);
         notes.audit(
@@ -134,15 +138,13 @@ pub(super) fn finish(
 
 /// A new credential with a secret from the seed.
 pub(super) fn make(step: &Step<'_>, method: Method, label: String) -> Result<Credential, Fault> {
-    let mould = methods::enrol(method, step.policy, step.at);
-    let mut secret = vec![0; usize::from(mould.secret_bytes)];
-    step.seed.fill("secret", &mut secret)?;
+    let mould = methods::enrol(method, step.policy);
     Ok(Credential {
         id: Identifier(step.seed.expand("credential")?),
         label,
         created: step.at,
         last_used: None,
-        secret: Secret::new(secret),
+        secret: step.seed.secret(mould.secret_bytes)?,
         algorithm: mould.algorithm,
         digits: mould.digits,
         factor: mould.factor,

@@ -4,6 +4,7 @@ use super::Step;
 use super::ruling::{Notes, Ruling};
 use crate::account::{Account, MAX_LABEL, Resolution};
 use crate::audit::Kind;
+use crate::authorize::is_ahead;
 use crate::contract::{Claims, Fact, Management, ManagementChange};
 use crate::identifier::CredentialId;
 use crate::reason::Reason;
@@ -102,6 +103,7 @@ pub(super) fn is_fresh(step: &Step<'_>, account: &Account, session: Option<&Clai
         claims.level >= 2
             && claims.generation == account.generation
             && claims.application == step.origin.application
+            && !is_ahead(claims, step.at)
             && step.at.saturating_sub(claims.verified) <= step.policy.management.max_age
             && step.at.saturating_sub(claims.started) <= step.policy.session.lifetime
     })

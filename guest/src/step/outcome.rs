@@ -4,8 +4,7 @@ use super::Step;
 use crate::account::{Account, Credential, Resolution};
 use crate::base32;
 use crate::contract::{
-    Allowance, Challenge, Claims, Completion, Denial, Enrolment, Offer, Outcome, Prompt,
-    Provisioning,
+    Allowance, Challenge, Claims, Completion, Enrolment, Offer, Outcome, Prompt, Provisioning,
 };
 use crate::methods;
 use crate::reason::Reason;
@@ -16,6 +15,11 @@ const SECOND_FACTOR: u8 = 2;
 /// `at` is when it was resolved: for a repeated request, the first time.
 pub(super) fn of(step: &Step<'_>, account: &Account, resolution: Resolution, at: u64) -> Outcome {
     match resolution {
+        // A repeated request must not bring back what was ended since.
+        Resolution::Allowed { .. } if account.blocked => Outcome::Deny(Reason::Blocked.denial()),
+        Resolution::Allowed { generation, .. } if generation != account.generation => {
+            Outcome::Deny(Reason::SessionRevoked.denial())
+        }
         Resolution::Allowed {
             credential,
             method,
@@ -64,7 +68,7 @@ pub(super) fn of(step: &Step<'_>, account: &Account, resolution: Resolution, at:
         }),
         Resolution::Enrolling { enrolment, again } => {
             let Some(open) = account.enrolments.iter().find(|open| open.id == enrolment) else {
-                return denial(Reason::EnrolmentExpired);
+                return Outcome::Deny(Reason::EnrolmentExpired.denial());
             };
             Outcome::Enrol(Enrolment {
                 methods: vec![open.credential.method().name().to_owned()],
@@ -79,7 +83,7 @@ pub(super) fn of(step: &Step<'_>, account: &Account, resolution: Resolution, at:
                 after: again.then(|| Reason::IncorrectCode.name().to_owned()),
             })
         }
-        Resolution::Denied(reason) => denial(reason),
+        Resolution::Denied(reason) => Outcome::Deny(reason.denial()),
         Resolution::Done {
             reason,
             credential,
@@ -97,17 +101,6 @@ pub(super) fn of(step: &Step<'_>, account: &Account, resolution: Resolution, at:
             })
         }
     }
-}
-
-/// A denial tells the public reason, and never until when: that would tell a lock from a wrong code.
-fn denial(reason: Reason) -> Outcome {
-    let public = reason.public().name();
-    Outcome::Deny(Denial {
-        public_reason: public.to_owned(),
-        internal_reason: reason.name().to_owned(),
-        prompt: prompt(public),
-        retry_at: None,
-    })
 }
 
 /// Everything that the policy lets the user answer with. Locked credentials are among them: their absence would tell.

@@ -2,6 +2,7 @@
 
 use super::Step;
 use super::ruling::{Notes, number};
+use super::source;
 use crate::account::{Account, Credential, Factor, Method};
 use crate::audit::Kind;
 use crate::identifier::CredentialId;
@@ -17,14 +18,12 @@ pub(super) enum Attempt {
         method: Method,
         reason: Reason,
     },
-    /// Wrong, and counted: the record has changed.
-    Failed(Reason),
-    /// Not looked at, and not counted: the record is as it was.
-    Refused(Reason),
+    /// Wrong, or not looked at: why.
+    Rejected(Reason),
 }
 
 /// Which credentials may answer.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub(super) struct Scope {
     /// Only those of this method.
     pub(super) method: Option<Method>,
@@ -41,9 +40,26 @@ pub(super) fn attempt(
     scope: Scope,
     notes: &mut Notes,
 ) -> Attempt {
-    // The throttle comes before any hashing, and a lock answers right and wrong codes alike (BF-10).
+    let attempt = judge(step, account, proof, scope, notes);
+    if let Attempt::Rejected(_) = attempt {
+        source::failed(step, notes);
+    }
+    attempt
+}
+
+fn judge(
+    step: &Step<'_>,
+    account: &mut Account,
+    proof: Proof,
+    scope: Scope,
+    notes: &mut Notes,
+) -> Attempt {
+    // What is refused is refused before any hashing, and right and wrong codes alike (BF-10).
+    if account.blocked {
+        return Attempt::Rejected(Reason::Blocked);
+    }
     if account.failures.refusal(step.at).is_some() {
-        return Attempt::Refused(Reason::AccountLocked);
+        return Attempt::Rejected(Reason::AccountLocked);
     }
     let in_scope = |credential: &Credential| scope.includes(step, credential);
     let open = |credential: &Credential| {
@@ -57,7 +73,7 @@ pub(super) fn attempt(
         let reason = refusal
             .filter_map(|credential| credential.failures.refusal(step.at))
             .next();
-        return Attempt::Refused(reason.unwrap_or(Reason::MethodNotAllowed));
+        return Attempt::Rejected(reason.unwrap_or(Reason::MethodNotAllowed));
     }
     // What fits none, because of its length or its characters, is a failure of all of them.
     let fits_one = account
@@ -67,14 +83,14 @@ pub(super) fn attempt(
     let tried =
         |credential: &Credential| open(credential) && (!fits_one || proof.fits(credential.digits));
 
-    let judge =
+    let verify =
         |credential: &Credential| methods::verify(credential, proof, step.policy, step.clock);
     let judged = account
         .credentials
         .iter()
-        .map(|credential| tried(credential).then(|| judge(credential)));
+        .map(|credential| tried(credential).then(|| verify(credential)));
     let judged: Vec<Option<Judgement>> = judged.collect();
-    // A code that any of them has seen is a used one, even if another that shares its secret has not (OTP-01).
+    // A code that any of them has seen is a used one, even if it is fresh for another by chance (OTP-01).
     let used = judged.contains(&Some(Judgement::Used));
     let right = judged
         .iter()
@@ -87,9 +103,13 @@ pub(super) fn attempt(
     if let Some((at, factor)) = right.filter(|_| !used && !account.decoy)
         && let Some(credential) = account.credentials.get_mut(at)
     {
-        let forgiven = credential.failures.count;
+        let owed = credential.failures.owed();
         let accepted = accept(step, credential, factor, proof, notes);
-        account.failures.forgive(forgiven);
+        account.failures.forgive(owed);
+        account
+            .credentials
+            .iter_mut()
+            .for_each(|other| other.failures.note_forgiven(owed));
         return accepted;
     }
 
@@ -130,18 +150,12 @@ pub(super) fn attempt(
         );
         notes.notice("account-locked", None);
     }
-    if step.policy.sources.failures > 0 {
-        notes.count(SOURCE);
-    }
-    Attempt::Failed(if used {
+    Attempt::Rejected(if used {
         Reason::CodeAlreadyUsed
     } else {
         Reason::IncorrectCode
     })
 }
-
-/// Failures from the client's address prefix, as the host counts them.
-pub(super) const SOURCE: &str = "source";
 
 impl Scope {
     pub(super) fn includes(&self, step: &Step<'_>, credential: &Credential) -> bool {

@@ -1,26 +1,30 @@
 //! A request that comes again, because the gateway did not hear the answer, is answered as the first time: without
 //! counting, without effects, on any host.
 
+use subtle::ConstantTimeEq;
+
 use super::Step;
+use super::action::Implemented;
 use crate::account::{Account, REQUEST_MEMORY, Request, Resolution};
 use crate::contract::{
-    Action, AdministrationChange, Answer, Event, Fault, Key, ManagementChange, Proof,
+    AdministrationChange, Answer, Claims, Event, Fault, Key, ManagementChange, Proof, SignIn,
 };
-use crate::entropy::keyed_digest;
-use subtle::ConstantTimeEq;
+use crate::entropy::KeyedDigest;
 
 /// The digests of one request, each made at most once: with the current key to remember it by, and with an older one while
 /// the record still holds a request of that generation.
 pub(super) struct Digests<'a> {
     event: &'a Event,
+    action: Implemented<'a>,
     keys: &'a [Key],
     made: Vec<(u32, [u8; 16])>,
 }
 
 impl<'a> Digests<'a> {
-    pub(super) fn new(step: &Step<'a>, event: &'a Event) -> Self {
+    pub(super) fn new(step: &Step<'a>, event: &'a Event, action: Implemented<'a>) -> Self {
         Self {
             event,
+            action,
             keys: &step.ctx.keys,
             made: Vec::new(),
         }
@@ -56,7 +60,8 @@ impl<'a> Digests<'a> {
         if let Some((_, digest)) = self.made.iter().find(|(made, _)| *made == id) {
             return Some(*digest);
         }
-        let digest = digest(self.keys.iter().find(|key| key.id == id)?, self.event);
+        let key = self.keys.iter().find(|key| key.id == id)?;
+        let digest = digest(key, self.event, self.action);
         self.made.push((id, digest));
         Some(digest)
     }
@@ -64,90 +69,125 @@ impl<'a> Digests<'a> {
 
 /// Binds the request's id to who asked, for what, and to everything that was given: an id that comes again with another
 /// code, or another user's, is another request.
-fn digest(key: &Key, event: &Event) -> [u8; 16] {
+fn digest(key: &Key, event: &Event, action: Implemented<'_>) -> [u8; 16] {
+    let mut digest = KeyedDigest::new(&key.secret, "request");
     let origin = &event.origin;
-    let (name, given) = content(&event.action);
-    let parts = [
-        &event.id,
-        &origin.binding,
-        origin.user.as_bytes(),
-        origin.application.as_bytes(),
-        name.as_bytes(),
-    ];
-    let digest = keyed_digest(
-        key,
-        "request",
-        parts.into_iter().chain(given.map(str::as_bytes)),
-    );
-    let mut half = [0; 16];
-    half.iter_mut()
-        .zip(digest)
-        .for_each(|(octet, from)| *octet = from);
-    half
+    digest.part(&event.id);
+    digest.part(&origin.binding);
+    digest.part(origin.user.as_bytes());
+    digest.part(origin.application.as_bytes());
+    digest.part(action.name().as_bytes());
+    match action {
+        Implemented::Begin(given) => sign_in(&mut digest, given),
+        Implemented::Answer(given) | Implemented::EnrolFinish(given) => answer(&mut digest, given),
+        Implemented::ChooseMethod(choice) => {
+            digest.part(choice.challenge.as_bytes());
+            digest.part(choice.method.as_bytes());
+            optional(&mut digest, choice.credential.as_deref());
+        }
+        Implemented::EnrolBegin(request) => {
+            digest.part(request.method.as_bytes());
+            digest.part(request.label.as_bytes());
+            optional(&mut digest, request.address.as_deref());
+            session(&mut digest, request.session.as_ref());
+        }
+        Implemented::Manage(given) => {
+            manage(&mut digest, &given.change);
+            session(&mut digest, given.session.as_ref());
+        }
+        Implemented::Administer(act) => {
+            administer(&mut digest, &act.change);
+            digest.part(act.actor.as_bytes());
+            digest.part(act.why.as_bytes());
+        }
+    }
+    digest.finish()
 }
 
-fn content(action: &Action) -> (&'static str, [&str; 3]) {
-    match action {
-        Action::Begin(sign_in) => {
-            let code = sign_in.early_answer.as_deref();
-            let given = if code.is_some() { "code" } else { "" };
-            (
-                "begin",
-                [
-                    given,
-                    code.unwrap_or(""),
-                    sign_in.method.as_deref().unwrap_or(""),
-                ],
-            )
-        }
-        Action::Answer(answer) => given("answer", answer),
-        Action::EnrolFinish(answer) => given("enrol-finish", answer),
-        Action::ChooseMethod(choice) => (
-            "choose-method",
-            [
-                &choice.challenge,
-                &choice.method,
-                choice.credential.as_deref().unwrap_or(""),
-            ],
-        ),
-        Action::EnrolBegin(request) => ("enrol-begin", [&request.method, &request.label, ""]),
-        Action::Manage(management) => match &management.change {
-            ManagementChange::Rename((id, label)) => ("rename", [id, label, ""]),
-            ManagementChange::Remove(id) => ("remove", [id, "", ""]),
-            ManagementChange::SetDefault(id) => ("set-default", [id, "", ""]),
-            ManagementChange::SignOutEverywhere => ("sign-out-everywhere", ["", "", ""]),
-            ManagementChange::Other(name) => ("other", [name, "", ""]),
-        },
-        Action::Administer(act) => {
-            let (name, value) = match &act.change {
-                AdministrationChange::Create => ("administer create", ""),
-                AdministrationChange::ImportOtpauth(uri) => {
-                    ("administer import-otpauth", uri.as_str())
-                }
-                AdministrationChange::IssueTotp(label) => ("administer issue-totp", label.as_str()),
-                AdministrationChange::Unlock => ("administer unlock", ""),
-                AdministrationChange::Block => ("administer block", ""),
-                AdministrationChange::Unblock => ("administer unblock", ""),
-                AdministrationChange::RemoveCredential(id) => {
-                    ("administer remove-credential", id.as_str())
-                }
-                AdministrationChange::ResetClock => ("administer reset-clock", ""),
-                AdministrationChange::SignOut => ("administer sign-out", ""),
-                AdministrationChange::Remove => ("administer remove", ""),
-                AdministrationChange::Other(name) => ("administer other", name.as_str()),
-            };
-            (name, [value, &act.actor, &act.why])
-        }
-        _ => ("unsupported", ["", "", ""]),
+fn sign_in(digest: &mut KeyedDigest, given: &SignIn) {
+    let risk = given.risk.as_ref();
+    let level = risk.map_or(0, |risk| 1 + risk.level as u8);
+    digest.part(&[given.surface.bits(), given.required_level, level]);
+    optional(digest, given.early_answer.as_deref());
+    optional(digest, given.method.as_deref());
+    optional(digest, given.device_token.as_deref());
+    match given.max_age {
+        Some(age) => digest.part(&age.to_le_bytes()),
+        None => digest.nothing(),
+    }
+    for reason in risk.iter().flat_map(|risk| &risk.reasons) {
+        digest.part(reason.as_bytes());
     }
 }
 
-fn given<'a>(name: &'static str, answer: &'a Answer) -> (&'static str, [&'a str; 3]) {
-    let (first, second) = match &answer.proof {
-        Proof::Code(code) => (code.as_str(), ""),
-        Proof::TwoCodes((first, second)) => (first.as_str(), second.as_str()),
-        Proof::Webauthn(json) => (json.as_str(), ""),
-        Proof::Other(name) => (name.as_str(), ""),
+fn answer(digest: &mut KeyedDigest, given: &Answer) {
+    digest.part(given.challenge.as_bytes());
+    let (kind, first, second) = match &given.proof {
+        Proof::Code(code) => ("code", code.as_str(), ""),
+        Proof::TwoCodes((first, second)) => ("two-codes", first.as_str(), second.as_str()),
+        Proof::Webauthn(json) => ("webauthn", json.as_str(), ""),
+        Proof::Other(name) => ("other", name.as_str(), ""),
     };
-    (name, [&answer.challenge, first, second])
+    for part in [kind, first, second] {
+        digest.part(part.as_bytes());
+    }
+}
+
+fn manage(digest: &mut KeyedDigest, change: &ManagementChange) {
+    let (name, id, label) = match change {
+        ManagementChange::Rename((id, label)) => ("rename", id.as_str(), label.as_str()),
+        ManagementChange::Remove(id) => ("remove", id.as_str(), ""),
+        ManagementChange::SetDefault(id) => ("set-default", id.as_str(), ""),
+        ManagementChange::SignOutEverywhere => ("sign-out-everywhere", "", ""),
+        ManagementChange::Other(name) => ("other", name.as_str(), ""),
+    };
+    for part in [name, id, label] {
+        digest.part(part.as_bytes());
+    }
+}
+
+fn administer(digest: &mut KeyedDigest, change: &AdministrationChange) {
+    let (name, value) = match change {
+        AdministrationChange::Create => ("create", ""),
+        AdministrationChange::ImportOtpauth(uri) => ("import-otpauth", uri.as_str()),
+        AdministrationChange::IssueTotp(label) => ("issue-totp", label.as_str()),
+        AdministrationChange::Unlock => ("unlock", ""),
+        AdministrationChange::Block => ("block", ""),
+        AdministrationChange::Unblock => ("unblock", ""),
+        AdministrationChange::RemoveCredential(id) => ("remove-credential", id.as_str()),
+        AdministrationChange::ResetClock => ("reset-clock", ""),
+        AdministrationChange::SignOut => ("sign-out", ""),
+        AdministrationChange::Remove => ("remove", ""),
+        AdministrationChange::Other(name) => ("other", name.as_str()),
+    };
+    for part in [name, value] {
+        digest.part(part.as_bytes());
+    }
+}
+
+fn session(digest: &mut KeyedDigest, claims: Option<&Claims>) {
+    let Some(claims) = claims else { return };
+    for number in [
+        claims.generation,
+        claims.level.into(),
+        claims.started,
+        claims.verified,
+        claims.active,
+    ] {
+        digest.part(&number.to_le_bytes());
+    }
+    for text in [&claims.application, &claims.method, &claims.reason]
+        .into_iter()
+        .chain(&claims.amr)
+    {
+        digest.part(text.as_bytes());
+    }
+}
+
+/// What was left out is not what was given empty.
+fn optional(digest: &mut KeyedDigest, given: Option<&str>) {
+    match given {
+        Some(text) => digest.part(text.as_bytes()),
+        None => digest.nothing(),
+    }
 }

@@ -12,8 +12,6 @@ use crate::identifier::{ChallengeId, CredentialId, Identifier};
 use crate::methods::Proof;
 use crate::reason::Reason;
 
-/// Begun sign-ins from the client's address prefix, as the host counts them.
-const SOURCE_BEGIN: &str = "source-begin";
 /// The highest level that the methods here reach.
 const HIGHEST_LEVEL: u8 = 2;
 
@@ -24,20 +22,6 @@ pub(super) fn begin(
     sign_in: &SignIn,
     notes: &mut Notes,
 ) -> Result<Ruling, Fault> {
-    if sign_in.transaction.is_some() {
-        // Nobody here would show it to the user: to let it pass would be to say that the user confirmed it.
-        return Err(Fault::Unsupported("transaction".to_owned()));
-    }
-    if too_many_from_source(step, prove::SOURCE) || too_many_from_source(step, SOURCE_BEGIN) {
-        return Ok(Ruling::refuse(
-            Kind::SignInDenied,
-            Reason::SourceThrottled,
-            notes,
-        ));
-    }
-    if step.policy.sources.begins > 0 {
-        notes.count(SOURCE_BEGIN);
-    }
     let required = step
         .policy
         .applications
@@ -49,9 +33,6 @@ pub(super) fn begin(
             Reason::LevelInsufficient,
             notes,
         ));
-    }
-    if account.blocked {
-        return Ok(Ruling::refuse(Kind::SignInDenied, Reason::Blocked, notes));
     }
     let method = match &sign_in.method {
         None => None,
@@ -67,6 +48,10 @@ pub(super) fn begin(
         },
     };
     if account.credentials.is_empty() {
+        // With a credential, a blocked user is asked like any other and refused in the answer.
+        if account.blocked {
+            return Ok(Ruling::refuse(Kind::SignInDenied, Reason::Blocked, notes));
+        }
         notes.audit(
             Kind::EnrolmentRequired,
             Reason::RegistrationRequired,
@@ -84,11 +69,11 @@ pub(super) fn begin(
         .iter()
         .find(|credential| scope.includes(step, credential))
     else {
-        return Ok(Ruling::refuse(
-            Kind::SignInDenied,
-            Reason::MethodNotAllowed,
-            notes,
-        ));
+        let reason = match method {
+            Some(_) => Reason::MethodNotAllowed,
+            None => Reason::NoMethodsRegistered,
+        };
+        return Ok(Ruling::refuse(Kind::SignInDenied, reason, notes));
     };
     if let Some(code) = &sign_in.early_answer {
         return Ok(
@@ -98,11 +83,12 @@ pub(super) fn begin(
                     method,
                     reason,
                 } => Ruling::write(allowance(account, credential, method, reason)),
-                Attempt::Failed(reason) => {
+                // Written even if nothing was counted: the same request a little later, when the wait is over, has the
+                // same answer, and a lock costs the store what a wrong code does.
+                Attempt::Rejected(reason) => {
                     notes.audit(Kind::SignInDenied, reason, None, Vec::new());
                     Ruling::write(Resolution::Denied(reason))
                 }
-                Attempt::Refused(reason) => Ruling::refuse(Kind::SignInDenied, reason, notes),
             },
         );
     }
@@ -138,17 +124,15 @@ pub(super) fn answer(
         Ok(challenge) => challenge.clone(),
         Err(reason) => return Ruling::refuse(Kind::SignInDenied, reason, notes),
     };
-    if too_many_from_source(step, prove::SOURCE) {
-        return Ruling::refuse(Kind::SignInDenied, Reason::SourceThrottled, notes);
-    }
-    if account.blocked {
-        return Ruling::refuse(Kind::SignInDenied, Reason::Blocked, notes);
-    }
     let scope = Scope {
         method: None,
         credential: challenge.credential,
     };
-    let method = asked_method(account, &challenge);
+    let mut asked = account.credentials.iter();
+    let Some(asked) = asked.find(|credential| scope.includes(step, credential)) else {
+        return Ruling::refuse(Kind::SignInDenied, Reason::MethodNotAllowed, notes);
+    };
+    let method = asked.method();
     match prove::attempt(step, account, proof(&answer.proof), scope, notes) {
         Attempt::Accepted {
             credential,
@@ -159,7 +143,8 @@ pub(super) fn answer(
             account.challenges.retain(|open| open.id != challenge.id);
             Ruling::write(allowance(account, credential, method, reason))
         }
-        Attempt::Failed(reason) => {
+        // An answer that was not looked at uses the challenge up as a wrong one does: the outside sees no lock.
+        Attempt::Rejected(reason) => {
             notes.audit(Kind::SignInDenied, reason, None, Vec::new());
             let attempts = challenge.attempts.saturating_add(1);
             if attempts >= step.policy.challenge.attempts {
@@ -174,11 +159,6 @@ pub(super) fn answer(
                 open.attempts = attempts;
             }
             Ruling::write(asking(&challenge, method, true))
-        }
-        // Outside, this looks like a wrong code.
-        Attempt::Refused(reason) => {
-            notes.audit(Kind::SignInDenied, reason, None, Vec::new());
-            Ruling::keep(asking(&challenge, method, true))
         }
     }
 }
@@ -270,14 +250,6 @@ fn asking(challenge: &Challenge, method: Method, again: bool) -> Resolution {
     }
 }
 
-/// The method that an open challenge asks for.
-fn asked_method(account: &Account, challenge: &Challenge) -> Method {
-    let named = challenge.credential.and_then(|id| account.credential(&id));
-    named
-        .or(account.credentials.first())
-        .map_or(Method::Totp, |credential| credential.method())
-}
-
 fn allowance(
     account: &Account,
     credential: CredentialId,
@@ -290,20 +262,4 @@ fn allowance(
         reason,
         generation: account.generation,
     }
-}
-
-/// Whether the host counted more from the client's prefix than the policy lets pass (BF-06).
-fn too_many_from_source(step: &Step<'_>, kind: &str) -> bool {
-    let sources = &step.policy.sources;
-    let most = if kind == SOURCE_BEGIN {
-        sources.begins
-    } else {
-        sources.failures
-    };
-    let counted = step
-        .ctx
-        .observed
-        .iter()
-        .find(|observation| observation.kind == kind);
-    most > 0 && counted.is_some_and(|observation| observation.count >= most)
 }

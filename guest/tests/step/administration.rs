@@ -1,6 +1,6 @@
 //! What administrators do.
 
-use cofactor_guest::contract::{AdministrationChange as Do, Change, Outcome};
+use cofactor_guest::contract::{AdministrationChange as Do, Change, Claims, Outcome};
 use cofactor_guest::otpauth::Otpauth;
 
 use crate::world::{SECRET, World, hotp, is_allowed, reason, uri};
@@ -80,7 +80,7 @@ fn sessions_end_and_the_generation_never_falls() {
         (Do::Block, true),
         (Do::Unblock, false),
         (Do::Unlock, false),
-        (Do::ResetClock, false),
+        (Do::ResetClock, true),
         (Do::IssueTotp("Spare".into()), true),
         (Do::RemoveCredential(id), true),
         (Do::Remove, true),
@@ -150,4 +150,102 @@ fn users_that_do_not_exist_are_named_to_administrators() {
         Change::Keep,
         "it is there"
     );
+}
+
+/// Sessions of the time that never was would be good once it comes, and always fresh until then.
+#[test]
+fn a_reset_of_the_clock_ends_the_sessions_of_the_time_that_never_was() {
+    let mut world = World::with_totp("");
+    world.now += 365 * 86_400_000;
+    let session = world.session();
+    world.now -= 365 * 86_400_000;
+    world.administer(Do::ResetClock);
+    world.now += 20 * 86_400_000;
+    assert_eq!(
+        reason(&world.enrol_begin("totp", Some(session.clone()))),
+        "fresh-verification-required"
+    );
+    assert_ne!(world.account().generation, session.generation);
+    // Nor does one that another host's clock made.
+    let ahead = Claims {
+        verified: world.now + 6 * 60_000,
+        generation: world.account().generation,
+        ..session.clone()
+    };
+    let late = Claims {
+        started: world.now,
+        active: world.now,
+        ..ahead
+    };
+    assert_eq!(
+        reason(&world.enrol_begin("totp", Some(late.clone()))),
+        "fresh-verification-required"
+    );
+    let fresh = Claims {
+        verified: world.now,
+        ..late
+    };
+    assert_eq!(
+        reason(&world.enrol_begin("totp", Some(fresh))),
+        "successfully-completed"
+    );
+}
+
+/// A twin would take the code that the other one has used.
+#[test]
+fn otp_01_a_secret_is_enrolled_once() {
+    let mut world = World::with_totp("");
+    let mut padded = SECRET.to_vec();
+    padded.push(0);
+    for twin in [
+        uri("totp", SECRET, "&period=30"),
+        uri("totp", SECRET, "&period=60&digits=8"),
+        uri("hotp", SECRET, "&counter=9"),
+        uri("totp", &padded, "&period=30"),
+    ] {
+        let refused = world.administer(Do::ImportOtpauth(twin.clone()));
+        assert_eq!(reason(&refused), "import-invalid", "{twin}");
+        assert_eq!(refused.account, Change::Keep);
+    }
+    world.import(&uri("totp", b"another secret of some", "&period=30"));
+}
+
+#[test]
+fn secrets_that_can_be_guessed_are_not_imported_and_short_ones_are_noted() {
+    for (octets, expected) in [
+        (1, None),
+        (9, None),
+        (10, Some(true)),
+        (15, Some(true)),
+        (16, Some(false)),
+    ] {
+        let mut world = World::new("");
+        let secret = vec![b's'; octets];
+        let transition = world.administer(Do::ImportOtpauth(uri("totp", &secret, "&period=30")));
+        let fact = transition.audit.last().unwrap();
+        let short = ("secret".to_owned(), "short".to_owned());
+        match expected {
+            None => assert_eq!(fact.reason, "import-invalid", "{octets}"),
+            Some(noted) => {
+                assert_eq!(fact.kind, "credential-imported", "{octets}");
+                assert_eq!(fact.facts.contains(&short), noted, "{octets}");
+                assert!(fact.facts.is_sorted(), "{octets}");
+            }
+        }
+    }
+}
+
+#[test]
+fn administrators_enrol_no_method_that_the_policy_does_not_have() {
+    let mut world = World::new("[accounts]\nmethods = ['hotp']\n");
+    world.administer(Do::Create);
+    for change in [
+        Do::ImportOtpauth(uri("totp", SECRET, "&period=30")),
+        Do::IssueTotp("Spare".into()),
+    ] {
+        let refused = world.administer(change.clone());
+        assert_eq!(reason(&refused), "method-not-allowed", "{change:?}");
+        assert_eq!(refused.account, Change::Keep);
+    }
+    world.import(&uri("hotp", SECRET, "&counter=0"));
 }

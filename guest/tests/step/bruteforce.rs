@@ -1,8 +1,11 @@
 //! Group `bruteforce` of the catalogue: what concerns one account and one method.
 
-use cofactor_guest::contract::{AdministrationChange, Change, EffectKind, Observation, Outcome};
+use cofactor_guest::contract::{
+    Action, AdministrationChange, Change, Choice, EffectKind, ManagementChange, Observation,
+    Outcome, Transition,
+};
 
-use crate::world::{SECRET, World, hotp, is_allowed, public_reason, reason, uri};
+use crate::world::{SECRET, World, hotp, is_allowed, public_reason, reason, shape, uri};
 
 const LAX: &str = "[throttle]\ndelay-after = 100\nlock-after = 100\n";
 
@@ -49,12 +52,14 @@ fn delays_double_and_a_lock_follows() {
         world.sign_in(&wrong);
         world.wait();
         assert_eq!((world.now - before) / 1000, delay);
+        let counted = world.account().failures.count;
         if delay > 0 {
             world.now -= 1;
             let early = world.sign_in(&world.code(0));
-            assert!(
-                matches!(early.account, Change::Keep),
-                "not counted and not written"
+            assert_eq!(
+                world.account().failures.count,
+                counted,
+                "not looked at and not counted"
             );
             assert_eq!(public_reason(&early), "incorrect-code");
             world.now += 1;
@@ -84,8 +89,8 @@ fn bf_03_switching_credentials_meets_the_account_counter() {
     let mut world =
         World::new("[throttle]\ndelay-after = 100\nlock-after = 100\naccount-lock-after = 15\n");
     world.import(&uri("totp", SECRET, "&digits=6"));
-    world.import(&uri("totp", SECRET, "&digits=7"));
-    world.import(&uri("totp", SECRET, "&digits=8"));
+    world.import(&uri("totp", b"a secret of seven digits", "&digits=7"));
+    world.import(&uri("totp", b"a secret of eight digits", "&digits=8"));
     for round in 0..5 {
         for code in ["000000", "0000000", "00000000"] {
             assert_eq!(reason(&world.sign_in(code)), "incorrect-code", "{round}");
@@ -163,13 +168,204 @@ fn bf_06_too_many_failures_from_a_source_are_refused() {
             "a refused one is not counted, or nobody would come in again"
         );
     }
-    world.observed = count("source", 0);
+}
+
+/// Whatever a user may do counts, and is refused where too much came from the network already.
+#[test]
+fn bf_06_every_action_of_a_user_is_limited_by_its_source() {
+    let mut world = World::with_totp("");
+    let session = world.session();
     let challenge = world.challenge();
-    world.observed = count("source", 100);
+    let mut enrolling = World::new("");
+    let enrolment = crate::world::challenge_id(&enrolling.enrol_begin("totp", None).outcome);
+    type Act<'a> = &'a dyn Fn(&mut World) -> Transition;
+    let choose: Act<'_> = &|world| {
+        world.act(Action::ChooseMethod(Choice {
+            challenge: challenge.clone(),
+            method: "totp".into(),
+            credential: None,
+        }))
+    };
+    let wrong = world.wrong_code();
+    // What it counts, and which of the two counts refuses it.
+    let cases: [(&str, &World, Act<'_>, &[&str], &[&str]); 6] = [
+        (
+            "begin",
+            &world,
+            &|world| world.begin(),
+            &["source-begin"],
+            &["source", "source-begin"],
+        ),
+        (
+            "choose-method",
+            &world,
+            choose,
+            &["source-begin"],
+            &["source", "source-begin"],
+        ),
+        (
+            "answer",
+            &world,
+            &|world| world.answer(&challenge, &wrong),
+            &["source"],
+            &["source"],
+        ),
+        (
+            "enrol-begin",
+            &world,
+            &|world| world.enrol_begin("totp", Some(session.clone())),
+            &["source-begin"],
+            &["source", "source-begin"],
+        ),
+        (
+            "enrol-finish",
+            &enrolling,
+            &|world| world.enrol_finish(&enrolment, "000000"),
+            &["source"],
+            &["source"],
+        ),
+        (
+            "manage",
+            &world,
+            &|world| world.manage(ManagementChange::SignOutEverywhere, Some(session.clone())),
+            &[],
+            &["source"],
+        ),
+    ];
+    for (name, world, act, counted, refusing) in cases {
+        let transition = act(&mut world.clone());
+        let kinds: Vec<&str> = transition
+            .counts
+            .iter()
+            .map(|count| count.kind.as_str())
+            .collect();
+        assert_eq!(kinds, counted, "{name}");
+        for kind in ["source", "source-begin"] {
+            let mut world = world.clone();
+            world.observed = vec![Observation {
+                kind: kind.into(),
+                count: 600,
+                window: 600_000,
+            }];
+            let transition = act(&mut world);
+            let refused = reason(&transition) == "source-throttled";
+            assert_eq!(refused, refusing.contains(&kind), "{name} {kind}");
+            assert!(!refused || transition.counts.is_empty(), "{name} {kind}");
+        }
+    }
+    let mut administered = world.clone();
+    administered.observed = vec![Observation {
+        kind: "source".into(),
+        count: 600,
+        window: 600_000,
+    }];
     assert_eq!(
-        reason(&world.answer(&challenge, &world.code(0))),
-        "source-throttled"
+        reason(&administered.administer(AdministrationChange::Unlock)),
+        "successfully-completed"
     );
+}
+
+/// A lock, a wait or a block would show if its challenge outlived the others.
+#[test]
+fn bf_10_a_refused_answer_uses_its_challenge_up_like_a_wrong_one() {
+    let document = "[throttle]\ndelay-after = 100\nlock-after = 100\n";
+    let open = World::with_totp(document);
+    let change = |change: fn(&mut cofactor_guest::account::Account)| {
+        let mut world = open.clone();
+        let mut account = world.account();
+        change(&mut account);
+        world.record = Some(account.encode());
+        world
+    };
+    let cases = [
+        ("incorrect-code", open.clone()),
+        (
+            "throttled",
+            change(|account| account.credentials[0].failures.next_attempt = u64::MAX),
+        ),
+        (
+            "locked",
+            change(|account| account.credentials[0].failures.locked_until = u64::MAX),
+        ),
+        (
+            "disabled",
+            change(|account| account.credentials[0].failures.disabled = true),
+        ),
+        (
+            "account-locked",
+            change(|account| account.failures.locked_until = u64::MAX),
+        ),
+        ("blocked", change(|account| account.blocked = true)),
+    ];
+    let wrong = open.wrong_code();
+    let mut seen = Vec::new();
+    for (internal, mut world) in cases {
+        let challenge = world.challenge();
+        let answers: Vec<Transition> = (0..7).map(|_| world.answer(&challenge, &wrong)).collect();
+        assert_eq!(reason(&answers[0]), internal);
+        let outside: Vec<String> = answers
+            .iter()
+            .map(|answer| {
+                format!(
+                    "{} {:?} {}",
+                    shape(&answer.outcome),
+                    answer.counts,
+                    matches!(answer.account, Change::Write(_))
+                )
+            })
+            .collect();
+        seen.push((internal, outside));
+    }
+    for (internal, outside) in &seen {
+        assert_eq!(outside, &seen[0].1, "{internal}");
+    }
+    assert!(
+        seen[0].1[4].starts_with("incorrect-code"),
+        "dead after the fifth: {:?}",
+        seen[0].1
+    );
+}
+
+#[test]
+fn bf_04_no_failure_is_forgiven_twice() {
+    let mut world = World::new(LAX);
+    let secrets: [&[u8]; 3] = [SECRET, b"the secret of another", b"the secret of a third"];
+    for secret in secrets {
+        world.import(&uri("totp", secret, "&digits=6"));
+    }
+    let code = |world: &World, of: usize| {
+        crate::world::otp(secrets[of], world.now / 30_000, 6, totp_rs::Algorithm::SHA1)
+    };
+    for _ in 0..2 {
+        assert_eq!(reason(&world.sign_in("000000")), "incorrect-code");
+    }
+    let first = code(&world, 0);
+    assert!(is_allowed(&world.sign_in(&first)));
+    assert_eq!(world.account().failures.count, 0);
+    let challenge = world.challenge();
+    let third = world.account().credentials[2].id.text();
+    world.act(Action::ChooseMethod(Choice {
+        challenge: challenge.clone(),
+        method: "totp".into(),
+        credential: Some(third),
+    }));
+    for _ in 0..2 {
+        world.answer(&challenge, "000000");
+    }
+    let second = code(&world, 1);
+    assert!(is_allowed(&world.sign_in(&second)));
+    let account = world.account();
+    assert_eq!(
+        account.failures.count, 2,
+        "what the third one was asked alone"
+    );
+    assert_eq!(
+        account.credentials[2].failures.count, 4,
+        "and it still counts all of its own"
+    );
+    let third = code(&world, 2);
+    assert!(is_allowed(&world.sign_in(&third)));
+    assert_eq!(world.account().failures.count, 0);
 }
 
 #[test]
@@ -194,83 +390,6 @@ fn bf_07_the_account_limit_does_not_depend_on_the_address() {
 }
 
 #[test]
-fn bf_09_unknown_users_are_answered_like_known_ones() {
-    let document = "[accounts]\nprovision = 'known-only'\n";
-    let mut known = World::with_totp(document);
-    let mut account = known.account();
-    account.credentials[0].label = "Authenticator".into();
-    known.record = Some(account.encode());
-    let mut unknown = World::new(document);
-    unknown.user = "mallory".into();
-    let wrong = known.wrong_code();
-    for round in 0..12 {
-        let pair = [known.begin(), unknown.begin()];
-        let shapes = pair.each_ref().map(|transition| shape(&transition.outcome));
-        assert_eq!(shapes[0], shapes[1], "{round}");
-        assert!(
-            matches!(pair[1].account, Change::Decoy(_)),
-            "as many rows are written"
-        );
-        let challenges = pair.map(|transition| crate::world::challenge_id(&transition.outcome));
-        let answers = [
-            known.answer(&challenges[0], &wrong),
-            unknown.answer(&challenges[1], &wrong),
-        ];
-        assert_eq!(
-            shape(&answers[0].outcome),
-            shape(&answers[1].outcome),
-            "{round}"
-        );
-        assert_eq!(answers[0].counts, answers[1].counts, "{round}");
-        assert_eq!(
-            answers[0].account == Change::Keep,
-            answers[1].account == Change::Keep,
-            "the same store operations: {round}"
-        );
-        let early = [known.sign_in(&wrong), unknown.sign_in(&wrong)];
-        assert_eq!(
-            shape(&early[0].outcome),
-            shape(&early[1].outcome),
-            "{round}"
-        );
-        assert_eq!(early[0].effects.len(), early[1].effects.len());
-        known.wait();
-        unknown.wait();
-        known.now = known.now.max(unknown.now);
-        unknown.now = known.now;
-    }
-    assert!(!unknown.known);
-}
-
-#[test]
-fn bf_09_a_decoy_is_never_right_and_stable_by_name() {
-    let mut world = World::new("[accounts]\nprovision = 'known-only'\n");
-    let offers = |world: &mut World| match world.begin().outcome {
-        Outcome::Challenge(challenge) => challenge.offers[0].credential.clone().unwrap(),
-        other => panic!("{other:?}"),
-    };
-    let first = offers(&mut world);
-    assert_eq!(first, offers(&mut world));
-    let secret = world.account().credentials[0].secret.clone();
-    let right = hotp(secret.as_bytes(), world.now / 30_000, 6);
-    assert!(!is_allowed(&world.sign_in(&right)));
-    world.user = "trudy".into();
-    assert_ne!(
-        first,
-        offers(&mut world),
-        "another name in the same shadow record"
-    );
-    world.known = true;
-    let event = world.event(cofactor_guest::contract::Action::Begin(
-        crate::world::sign_in(),
-    ));
-    assert!(
-        world.judge(&event).is_err(),
-        "a shadow record never serves a known user"
-    );
-}
-
-#[test]
 fn bf_10_a_lock_answers_right_and_wrong_codes_alike() {
     let mut world = World::with_totp("[throttle]\ndelay-after = 3\nlock-after = 3\n");
     let wrong = world.wrong_code();
@@ -278,13 +397,35 @@ fn bf_10_a_lock_answers_right_and_wrong_codes_alike() {
         world.sign_in(&wrong);
     }
     let challenge = world.challenge();
-    let right = world.clone().answer(&challenge, &world.code(0));
-    let wrong_answer = world.clone().answer(&challenge, &wrong);
-    assert_eq!(right, wrong_answer);
-    let right = world.clone().sign_in(&world.code(0));
-    let wrong_answer = world.clone().sign_in(&wrong);
-    assert_eq!(right, wrong_answer);
-    assert!(matches!(right.outcome, Outcome::Deny(denial) if denial.retry_at.is_none()));
+    let code = world.code(0);
+    type Attempt<'a> = &'a dyn Fn(&mut World, &str) -> Transition;
+    let attempts: [Attempt<'_>; 2] = [
+        &|world, code| world.answer(&challenge, code),
+        &|world, code| world.sign_in(code),
+    ];
+    for attempt in attempts {
+        let (mut with_right, mut with_wrong) = (world.clone(), world.clone());
+        let mut transitions = [
+            attempt(&mut with_right, &code),
+            attempt(&mut with_wrong, &wrong),
+        ];
+        // What is remembered of the request is a digest of all that was given; everything else is the same.
+        let records = [&mut with_right, &mut with_wrong].map(|world| {
+            let mut account = world.account();
+            account.requests.last_mut().unwrap().digest = [0; 16];
+            account
+        });
+        assert_eq!(records[0], records[1]);
+        for transition in &mut transitions {
+            assert!(matches!(transition.account, Change::Write(_)));
+            transition.account = Change::Keep;
+        }
+        assert_eq!(transitions[0], transitions[1]);
+        let Outcome::Deny(denial) = &transitions[0].outcome else {
+            continue;
+        };
+        assert_eq!(denial.retry_at, None);
+    }
 }
 
 #[test]
@@ -308,23 +449,4 @@ fn a_lock_is_told_to_the_user_and_the_auditor() {
         ["credential-locked", "account-locked", "sign-in-denied"]
     );
     assert_ne!(locked.effects[0].id, locked.effects[1].id);
-}
-
-/// All of an outcome but the values that are made anew each time.
-fn shape(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Challenge(challenge) => {
-            let mut challenge = challenge.clone();
-            challenge.id = "*".repeat(challenge.id.len());
-            for offer in &mut challenge.offers {
-                offer.credential = offer.credential.as_ref().map(|id| "*".repeat(id.len()));
-            }
-            format!("{challenge:?}")
-        }
-        Outcome::Deny(denial) => format!(
-            "{} {:?} {:?}",
-            denial.public_reason, denial.prompt, denial.retry_at
-        ),
-        other => panic!("{other:?}"),
-    }
 }

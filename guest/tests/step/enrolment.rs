@@ -5,7 +5,7 @@ use cofactor_guest::contract::{
 };
 use cofactor_guest::otpauth::Otpauth;
 
-use crate::world::{SECRET, World, challenge_id, hotp, is_allowed, otp, public_reason, reason};
+use crate::world::{World, challenge_id, hotp, is_allowed, otp, public_reason, reason};
 
 fn provisioning(transition: &Transition) -> Provisioning {
     match &transition.outcome {
@@ -264,7 +264,11 @@ fn labels_hold_nothing_that_a_log_would_obey() {
 #[test]
 fn users_manage_their_own_after_a_fresh_verification() {
     let mut world = World::with_totp("");
-    world.import(&crate::world::uri("hotp", SECRET, "&counter=0"));
+    world.import(&crate::world::uri(
+        "hotp",
+        b"a counter-based secret",
+        "&counter=0",
+    ));
     let ids: Vec<String> = world
         .account()
         .credentials
@@ -327,4 +331,20 @@ fn unknown_users_cannot_enrol_where_only_known_ones_may() {
     assert!(matches!(created.begin().outcome, Outcome::Enrol(_)));
     let id = challenge_id(&created.enrol_begin("totp", None).outcome);
     assert_eq!(id.len(), 32);
+}
+
+#[test]
+fn a_method_that_was_taken_out_meanwhile_is_not_enrolled() {
+    let mut world = World::new("");
+    let begun = world.enrol_begin("totp", None);
+    let id = challenge_id(&begun.outcome);
+    let secret = world.account().enrolments[0].credential.secret.clone();
+    let code = hotp(secret.as_bytes(), world.now / 30_000, 6);
+    let mut without = world.clone();
+    without.policy = crate::world::compile("[accounts]\nmethods = ['hotp']\n");
+    assert_eq!(
+        reason(&without.enrol_finish(&id, &code)),
+        "method-not-allowed"
+    );
+    assert!(is_allowed(&world.enrol_finish(&id, &code)));
 }

@@ -1,9 +1,27 @@
 //! What a host must not hand in.
 
-use cofactor_guest::contract::{Action, Context, Event, Fault, Key, SignIn};
+use cofactor_guest::contract::{
+    Action, Administration, AdministrationChange, Answer, Choice, Context, EnrolmentRequest, Event,
+    Fault, Key, Management, ManagementChange, Proof, Risk, RiskLevel, SignIn,
+};
 use cofactor_guest::step;
 
-use crate::world::{World, sign_in};
+use crate::world::{World, compile, sign_in};
+
+fn manage(change: ManagementChange) -> Action {
+    Action::Manage(Management {
+        session: None,
+        change,
+    })
+}
+
+fn administer(change: AdministrationChange) -> Action {
+    Action::Administer(Administration {
+        actor: "root".into(),
+        why: String::new(),
+        change,
+    })
+}
 
 type Spoil = (&'static str, fn(&mut Context, &mut Event));
 
@@ -78,6 +96,63 @@ fn inputs_over_their_limits_are_faults_that_name_the_field() {
                 ..sign_in()
             });
         }),
+        ("origin.groups", |_, event| {
+            event.origin.groups = vec![String::new()]
+        }),
+        ("sign-in.risk", |_, event| {
+            event.action = Action::Begin(SignIn {
+                risk: Some(Risk {
+                    level: RiskLevel::Low,
+                    reasons: vec!["r".repeat(65)],
+                }),
+                ..sign_in()
+            });
+        }),
+        ("answer.challenge", |_, event| {
+            event.action = Action::Answer(Answer {
+                challenge: "0".repeat(31),
+                proof: Proof::Code(String::new()),
+            });
+        }),
+        ("choice.credential", |_, event| {
+            event.action = Action::ChooseMethod(Choice {
+                challenge: "0".repeat(32),
+                method: "totp".into(),
+                credential: Some("0".repeat(17)),
+            });
+        }),
+        ("enrolment-request.label", |_, event| {
+            event.action = Action::EnrolBegin(EnrolmentRequest {
+                method: "totp".into(),
+                label: "l".repeat(257),
+                address: None,
+                session: None,
+            });
+        }),
+        ("management-change.rename", |_, event| {
+            event.action = manage(ManagementChange::Rename(("0".repeat(16), "l".repeat(257))));
+        }),
+        ("management-change.rename", |_, event| {
+            event.action = manage(ManagementChange::Rename(("0".repeat(17), "l".into())));
+        }),
+        ("management-change", |_, event| {
+            event.action = manage(ManagementChange::Remove("0".repeat(17)));
+        }),
+        ("management-change", |_, event| {
+            event.action = manage(ManagementChange::SetDefault("0".repeat(17)));
+        }),
+        ("management-change.other", |_, event| {
+            event.action = manage(ManagementChange::Other("o".repeat(65)));
+        }),
+        ("remove-credential", |_, event| {
+            event.action = administer(AdministrationChange::RemoveCredential("0".repeat(17)));
+        }),
+        ("issue-totp", |_, event| {
+            event.action = administer(AdministrationChange::IssueTotp("l".repeat(257)));
+        }),
+        ("administration-change.other", |_, event| {
+            event.action = administer(AdministrationChange::Other("o".repeat(65)));
+        }),
         ("sign-in.required-level", |_, event| {
             event.action = Action::Begin(SignIn {
                 required_level: 4,
@@ -111,6 +186,17 @@ fn records_and_policies_of_others_are_faults() {
                 Err(Fault::BadAccount(_))
             ),
             "{record:?}"
+        );
+    }
+    // A fresh account in its place would be anybody's to enrol to.
+    for provision in ["first-sign-in", "known-only"] {
+        let mut ctx = ctx.clone();
+        ctx.policy = compile(&format!("[accounts]\nprovision = '{provision}'\n"));
+        let fault = step::step(&ctx, None, &event).unwrap_err();
+        assert_eq!(
+            fault,
+            Fault::BadAccount("a known user without a record".into()),
+            "{provision}"
         );
     }
     ctx.policy = b"nothing of ours".to_vec();

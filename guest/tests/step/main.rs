@@ -12,10 +12,12 @@
 mod administration;
 mod bruteforce;
 mod challenge;
+mod decoy;
 mod enrolment;
 mod input;
 mod otp;
 mod properties;
 mod record;
+mod repeat;
 mod scenarios;
 mod world;

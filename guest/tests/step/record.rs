@@ -90,6 +90,7 @@ fn version_1() -> Account {
         }),
         failures: Failures {
             count: 12,
+            forgiven: 5,
             next_attempt: 1_700_000_040_000,
             locked_until: 1_700_000_930_000,
             locks: 1,
@@ -102,10 +103,7 @@ fn version_1() -> Account {
         last_used: None,
         algorithm: Algorithm::Sha1,
         digits: 6,
-        factor: Factor::Hotp(Hotp {
-            counter: 42,
-            proved: 1_700_000_000_000,
-        }),
+        factor: Factor::Hotp(Hotp { counter: 42 }),
         failures: Failures {
             count: 100,
             disabled: true,

@@ -1,6 +1,7 @@
 //! The sequences that other verifiers assert (tests/vectors/oath/scenarios.json).
 
 use cofactor_guest::account::Factor;
+use cofactor_guest::base32::Secret;
 use cofactor_guest::contract::{Outcome, Proof};
 use serde_json::Value;
 
@@ -110,7 +111,11 @@ fn user(scenario: &Value) -> World {
             token["step"].as_u64().unwrap_or(30)
         ),
     };
-    world.import(&uri(kind, &key, &rest));
+    world.import(&uri(kind, crate::world::SECRET, &rest));
+    // Not by the import, which refuses secrets as short as some of these.
+    let mut account = world.account();
+    account.credentials[0].secret = Secret::new(key);
+    world.record = Some(account.encode());
     world
 }
 

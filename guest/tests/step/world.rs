@@ -25,6 +25,7 @@ pub struct World {
     pub policy: Vec<u8>,
     pub observed: Vec<Observation>,
     pub refuse_before: u64,
+    pub keys: Vec<Key>,
     events: u64,
     /// Contexts handed out: no two have the same entropy.
     contexts: std::cell::Cell<u64>,
@@ -43,6 +44,10 @@ impl World {
             policy: compile(document),
             observed: Vec::new(),
             refuse_before: 0,
+            keys: vec![Key {
+                id: 1,
+                secret: vec![9; 32],
+            }],
             events: 0,
             contexts: std::cell::Cell::new(0),
         }
@@ -101,10 +106,7 @@ impl World {
             entropy,
             policy: self.policy.clone(),
             tenant: "default".into(),
-            keys: vec![Key {
-                id: 1,
-                secret: vec![9; 32],
-            }],
+            keys: self.keys.clone(),
             observed: self.observed.clone(),
             write_version: 0,
             refuse_before: self.refuse_before,
@@ -311,5 +313,24 @@ pub fn public_reason(transition: &Transition) -> &str {
         Outcome::Challenge(challenge) => challenge.after.as_deref().unwrap_or(""),
         Outcome::Enrol(enrolment) => enrolment.after.as_deref().unwrap_or(""),
         _ => "",
+    }
+}
+
+/// All of an outcome but the values that are made anew each time.
+pub fn shape(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Challenge(challenge) => {
+            let mut challenge = challenge.clone();
+            challenge.id = "*".repeat(challenge.id.len());
+            for offer in &mut challenge.offers {
+                offer.credential = offer.credential.as_ref().map(|id| "*".repeat(id.len()));
+            }
+            format!("{challenge:?}")
+        }
+        Outcome::Deny(denial) => format!(
+            "{} {:?} {:?}",
+            denial.public_reason, denial.prompt, denial.retry_at
+        ),
+        other => panic!("{other:?}"),
     }
 }

@@ -315,7 +315,8 @@ fn otp_06_a_clock_that_goes_forward_unlocks_nothing_early() {
             month,
             answer(&open.id, &place::code("alice", 6, month, 0))
         )),
-        "challenge-expired"
+        "challenge-unknown",
+        "it ended, and what was written since does not carry it on"
     );
     let request = Request {
         application: "example".into(),

@@ -54,10 +54,10 @@ fn st_01_a_database_that_was_put_back_refuses_used_codes() {
     }
     drop(host);
     // Once everything that may have been used is past, they sign in as before.
-    let clock = Arc::new(FixedClock::at(place::now() + 700_000));
+    let clock = Arc::new(FixedClock::at(place::now() + 1_000_000));
     let service = place.service(place.store(), clock);
     for user in ["alice", "bob"] {
-        let code = place::code(user, 6, place::now() + 700_000, 0);
+        let code = place::code(user, 6, place::now() + 1_000_000, 0);
         let event = place::event(user, begin(Some(&code)));
         let settled = pollster::block_on(service.step(&place::name(user), event)).unwrap();
         assert!(
