@@ -30,7 +30,7 @@ fn pl_03_a_hostile_component_behind_the_service_denies_and_costs_no_memory() {
          (i32.store (i32.const 8208) (i32.const 190000)) (i32.const 8192)",
     ] {
         let fuel = Fuel {
-            step: 1_000_000,
+            verify: 1_000_000,
             ..Fuel::default()
         };
         let options = Options {

@@ -182,6 +182,7 @@ fn error_name(error: &StepError) -> &'static str {
         StepError::Plugin(PluginError::Malformed(_)) => "malformed-answer",
         StepError::Plugin(_) => "component-failure",
         StepError::BadRequest(_) => "bad-request",
+        StepError::Unsupported(_) => "unsupported",
         StepError::Unavailable(_) => "store-unavailable",
         StepError::Tampered(_) => "tampered",
         StepError::Clock(_) => "clock-jumped",

@@ -14,8 +14,8 @@ use zeroize::Zeroizing;
 
 use crate::clock::{Clock, ClockJumped};
 use crate::contract::{
-    AccountView, Change, Claim, Claims, Context, Event, HostPolicy, Outcome, PolicyError, Request,
-    Transition, Verdict,
+    AccountView, Change, Claim, Claims, Context, Event, Fault, HostPolicy, Outcome, PolicyError,
+    Request, Transition, Verdict,
 };
 use crate::metrics::Metrics;
 use crate::plugin::{Plugin, PluginError, Policy};
@@ -66,6 +66,9 @@ pub enum StepError {
     /// The caller broke the contract: 400.
     #[error("{0}")]
     BadRequest(String),
+    /// The caller asked for something that the contract names and the component does not have: 501.
+    #[error("`{0}` is not implemented")]
+    Unsupported(String),
     /// The store cannot answer: the only failure that a fail mode OPEN may answer.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
@@ -312,6 +315,11 @@ impl<S: Store> Service<S> {
             // The generation of an account that never came to be is not the shadow record's.
             transition.generation = loaded.generation;
         }
+        if loaded.known && transition.generation < loaded.generation {
+            // Sessions of before a change of factors would be good again.
+            let fell = "the session generation fell".to_owned();
+            return Err(PluginError::Malformed(fell).into());
+        }
         let create = !loaded.known && matches!(transition.account, Change::Write(_));
         if create {
             // A new account hashes with keys of its own, and those belong to its id: run again with them.
@@ -452,7 +460,10 @@ impl From<PluginError> for StepError {
     fn from(error: PluginError) -> Self {
         match error {
             PluginError::Overloaded => Self::Overloaded,
-            PluginError::BadRequest(what) => Self::BadRequest(what),
+            PluginError::BadRequest(what) | PluginError::Component(Fault::BadRequest(what)) => {
+                Self::BadRequest(what)
+            }
+            PluginError::Component(Fault::Unsupported(what)) => Self::Unsupported(what),
             other => Self::Plugin(other),
         }
     }

@@ -141,6 +141,11 @@ fn the_bounds_leave_room_for_the_largest_and_not_for_much_more() {
         all.map(|(_, fuel)| *fuel).max().unwrap()
     };
     let is_search = |name: &str| name.contains("resynchronise");
+    let is_change = |name: &str| {
+        ["choose-method", "enrol-begin", "manage-", "administer-"]
+            .iter()
+            .any(|kind| name.contains(kind))
+    };
     let is_own = |name: &str| {
         ["view", "authorize"]
             .iter()
@@ -150,10 +155,11 @@ fn the_bounds_leave_room_for_the_largest_and_not_for_much_more() {
     for (name, bound, most) in [
         ("resynchronise", bounds.resynchronise, most(&is_search)),
         (
-            "step",
-            bounds.step,
-            most(&|name| !is_search(name) && !is_own(name) && !compiles(name)),
+            "verify",
+            bounds.verify,
+            most(&|name| !is_search(name) && !is_own(name) && !compiles(name) && !is_change(name)),
         ),
+        ("change", bounds.change, most(&is_change)),
         ("compile-policy", bounds.compile_policy, most(&compiles)),
         (
             "authorize",

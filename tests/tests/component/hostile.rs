@@ -7,7 +7,7 @@ use cofactor_tests::scenario::{Scenario, begin};
 
 fn load(step: &str) -> Plugin {
     let fuel = Fuel {
-        step: 1_000_000,
+        verify: 1_000_000,
         ..Fuel::default()
     };
     Plugin::load(
@@ -51,7 +51,7 @@ fn pl_02_memory_without_bound_and_deep_recursion_trap() {
     );
     // With fuel for far more than the stack holds: it is the stack that ends it.
     let fuel = Fuel {
-        step: 1_000_000_000,
+        verify: 1_000_000_000,
         ..Fuel::default()
     };
     let deep = Options {

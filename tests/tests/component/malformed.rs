@@ -1,7 +1,15 @@
 //! Answers that break the contract, each one field away from one that is believed (PL-04).
 
+use std::sync::Arc;
+
+use cofactor_runtime::clock::FixedClock;
 use cofactor_runtime::contract::{AdministrationChange, Event, Outcome};
 use cofactor_runtime::plugin::{Options, Plugin, PluginError, Policy};
+use cofactor_runtime::seal::KeyRing;
+use cofactor_runtime::service::Service;
+use cofactor_runtime::store::{
+    Commit, Committed, Load, Name, Query, Store, StoreError, memory::MemoryStore,
+};
 use cofactor_tests::hostile::{Hostile, component};
 use cofactor_tests::scenario::{Scenario, begin, plugin};
 use serde_json::{Value, json};
@@ -110,11 +118,6 @@ fn pl_04_an_answer_that_says_more_than_it_may_is_not_believed() {
             json!({"write": "00".repeat((24 << 10) + 1)}),
             "over 24 kib",
         ),
-        (
-            "/account",
-            json!({"decoy": "00"}),
-            "an allowance without an account",
-        ),
         ("/account", json!("remove"), "only by an administrator"),
         ("/account", json!({"$case": 9}), "discriminant"),
         ("/outcome", json!({"$case": 99}), "discriminant"),
@@ -137,7 +140,11 @@ fn pl_04_an_answer_that_says_more_than_it_may_is_not_believed() {
         ),
         ("/claims", json!([{"take": "00"}]), "not 32 bytes"),
         ("/effects", effect("x", notice.clone()), "effect.id"),
-        ("/effects", effect(&"A".repeat(32), notice), "effect.id"),
+        (
+            "/effects",
+            effect(&"A".repeat(32), notice.clone()),
+            "effect.id",
+        ),
         (
             "/effects",
             effect(&"a".repeat(32), json!({"other": "run"})),
@@ -148,6 +155,42 @@ fn pl_04_an_answer_that_says_more_than_it_may_is_not_believed() {
             effect(&"a".repeat(32), json!({"$case": 9})),
             "discriminant",
         ),
+        (
+            "/effects",
+            effect(&"a".repeat(32), notice.clone()),
+            "did not say it has",
+        ),
+        ("/account", json!({"decoy": "00"}), "for a known user"),
+        ("/account", json!({"other": "forget"}), "a change"),
+        ("/audit/0/kind", json!("Sign-in allowed"), "audit-fact.kind"),
+        ("/audit/0/kind", json!(""), "audit-fact.kind"),
+        ("/audit/0/reason", json!("a\nb"), "audit-fact.reason"),
+        (
+            "/audit/0/method",
+            json!("m".repeat(33)),
+            "audit-fact.method",
+        ),
+        (
+            "/audit/0/facts",
+            json!([["b", ""], ["a", ""]]),
+            "audit-fact.facts",
+        ),
+        (
+            "/audit/0/facts",
+            json!([["a", "v".repeat(257)]]),
+            "audit-fact.facts",
+        ),
+        (
+            "/counts",
+            json!([{"kind": "k".repeat(65), "by": 1}]),
+            "count.kind",
+        ),
+        (
+            "/outcome/allow/claims/reason",
+            json!("because {I} say so"),
+            "claims.reason",
+        ),
+        ("/outcome/allow/credential", json!("x"), "credential id"),
         (
             "/outcome/allow/claims/application",
             json!("payroll"),
@@ -235,6 +278,75 @@ fn pl_04_an_answer_that_is_nowhere_is_refused() {
     refused(answer, "nothing", "another application");
 }
 
+/// What may become of a user whom the host does not know is less than of one whom it does.
+#[test]
+fn pl_04_an_unknown_user_is_neither_removed_nor_let_in_without_an_account() {
+    let mut it = Accepted::new();
+    let keep = with(&it.honest, "/account", &json!("keep"));
+    assert!(it.answered(&keep).is_ok(), "a repeated request");
+    it.event.origin.known = false;
+    refused(it.answered(&keep), "keep", "without an account");
+    let decoy = with(&it.honest, "/account", &json!({"decoy": "00"}));
+    refused(it.answered(&decoy), "decoy", "without an account");
+    let Event { id, origin, .. } = it.scenario.event(begin(None));
+    it.event = Event {
+        id,
+        origin,
+        action: crate::largest::administer(AdministrationChange::Remove),
+    };
+    let done = with(
+        &it.honest,
+        "/outcome",
+        &json!({"done": {"reason": "successfully-completed"}}),
+    );
+    let removed = with(&done, "/account", &json!("remove"));
+    assert!(it.answered(&removed).is_ok());
+    it.event.origin.known = false;
+    refused(it.answered(&removed), "remove", "that there is not");
+}
+
+/// A store whose accounts have gone on to a later session generation than the component answers.
+struct GoneOn(MemoryStore);
+
+impl Store for GoneOn {
+    async fn load(&self, query: &Query<'_>) -> Result<Load, StoreError> {
+        let mut loaded = self.0.load(query).await?;
+        loaded.generation += u64::from(loaded.known);
+        Ok(loaded)
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
+        self.0.commit(commit).await
+    }
+
+    fn generation(&self, name: &Name) -> Result<Option<u64>, StoreError> {
+        self.0.generation(name)
+    }
+
+    async fn commit_all(&self, commits: Vec<Commit>) -> Result<Committed, StoreError> {
+        self.0.commit_all(commits).await
+    }
+}
+
+/// Otherwise sessions of before a change of factors would be good again.
+#[test]
+fn pl_04_the_session_generation_never_falls() {
+    let it = Accepted::new();
+    let plugin = load(&Hostile::answering("step", &it.honest).unwrap());
+    let ring = KeyRing::generate(it.scenario.now).unwrap();
+    let clock = Arc::new(FixedClock::at(it.scenario.now));
+    let service = Service::new(plugin, GoneOn(MemoryStore::new()), ring, "", clock).unwrap();
+    let name = Name {
+        tenant: "default".into(),
+        issuer: "test".into(),
+        user: "alice".into(),
+    };
+    let step = || pollster::block_on(service.step(&name, it.event.clone()));
+    assert!(step().is_ok(), "the account is created");
+    let error = step().unwrap_err().to_string();
+    assert!(error.contains("generation fell"), "{error}");
+}
+
 #[test]
 fn pl_04_a_verdict_that_says_more_than_it_may_is_not_believed() {
     let mut it = Scenario::enrolled("").unwrap();
@@ -270,6 +382,9 @@ fn pl_04_a_verdict_that_says_more_than_it_may_is_not_believed() {
         ("/pass/renewed/level", json!(3), more),
         ("/pass/renewed/started", json!(claims.started + 1), more),
         ("/pass/renewed/verified", json!(claims.verified + 1), more),
+        ("/pass/renewed/active", json!(claims.active - 1), more),
+        ("/pass/renewed/method", json!("webauthn"), more),
+        ("/pass/renewed/amr", json!(["otp", "mfa", "hwk"]), more),
     ] {
         refused(judged(&with(&honest, pointer, &value)), pointer, words);
     }

@@ -14,10 +14,12 @@ pub type Duration = u64;
 pub type Fact = (String, String);
 
 /// A kind of factor, such as `totp`, `hotp`, `sms`, `voice`, `push`, `webauthn`, `email`, `recovery-code`,
-/// `app-password`, `temporary-pass`. Kinds outside this project carry their owner: `acme.palm`. At most 32 octets.
+/// `app-password`, `temporary-pass`. Kinds outside this project carry their owner: `acme.palm`. At most 32 octets: lower-case
+/// letters, digits, hyphens and dots.
 pub type Method = String;
 
-/// Why something was decided: one of the published list (docs/reasons.md), such as `incorrect-code`. At most 64 octets.
+/// Why something was decided: one of the published list (docs/reasons.md), such as `incorrect-code`. At most 64 octets of
+/// the same characters.
 pub type Reason = String;
 
 /// A key that the host derived for one tenant and one account from its key ring.

@@ -10,8 +10,9 @@ use super::{Claims, CredentialId, Duration, EffectId, Instant, Method, Surface};
 #[component(record)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Event {
-    /// Names this event, so that a repeated one has the outcome of the first, without effects and without counting.
-    /// Made or authenticated by the gateway, never chosen by the user. 16 to 64 bytes.
+    /// Names this event, so that within a minute a repeated one has the outcome of the first, without effects and without
+    /// counting. What changed nothing is not remembered and judged anew; what was ended since is not allowed again. Made
+    /// or authenticated by the gateway, never chosen by the user. 16 to 64 bytes.
     #[serde(with = "super::bytes")]
     pub id: Vec<u8>,
     /// Who, through which door.

@@ -46,7 +46,7 @@ pub struct Effect {
     pub what: EffectKind,
 }
 
-/// What to do. A host that does not know an effect, or did not grant it, treats the transition as malformed.
+/// What to do. One that the host does not know, or that is not in `description.effects`, makes the transition malformed.
 #[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
 #[component(variant)]
 #[serde(rename_all = "kebab-case")]

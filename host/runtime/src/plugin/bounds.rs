@@ -1,12 +1,12 @@
-//! What goes in is bounded before the call, what comes out is checked before it is believed.
+//! What goes in is bounded before the call.
 //!
 //! The lengths are those of wit/types.wit. The component checks its inputs again; the host does it first so that an
 //! oversize input is a clear error and never a trap.
 
 use super::PluginError;
 use crate::contract::{
-    Action, AdministrationChange, Change, Claim, Claims, CompiledPolicy, Context, EffectKind,
-    Event, ManagementChange, Origin, Outcome, PhoneDecision, Proof, Request, Transition, Verdict,
+    Action, AdministrationChange, Claims, Context, Event, Fact, ManagementChange, Origin,
+    PhoneDecision, Proof, Request, SignIn,
 };
 
 /// The largest account record: 24 KiB.
@@ -20,7 +20,12 @@ pub(super) const MAX_ANSWER: usize = 128 << 10;
 /// The largest table of functions a component may have.
 pub(super) const MAX_TABLE: usize = 2_000;
 
-type Check = Result<(), PluginError>;
+/// The longest text of an IPv6 address with an IPv4 one in it.
+const MAX_ADDRESS: usize = 45;
+/// The longest label that gets an answer of its own.
+const MAX_LABEL: usize = 256;
+
+pub(super) type Check = Result<(), PluginError>;
 
 /// Checks an event against the lengths that the contract states.
 ///
@@ -30,18 +35,7 @@ pub fn check_event(event: &Event) -> Check {
     length("event.id", event.id.len(), 16, 64)?;
     check_origin(&event.origin)?;
     match &event.action {
-        Action::Begin(it) => {
-            optional("sign-in.early-answer", it.early_answer.as_deref(), 64)?;
-            optional("sign-in.device-token", it.device_token.as_deref(), 512)?;
-            optional("sign-in.method", it.method.as_deref(), 32)?;
-            optional("sign-in.transaction", it.transaction.as_deref(), 1_024)?;
-            it.risk.as_ref().map_or(Ok(()), |risk| {
-                at_most("sign-in.risk.reasons", risk.reasons.len(), 8)?;
-                risk.reasons
-                    .iter()
-                    .try_for_each(|reason| length("sign-in.risk.reasons", reason.len(), 0, 64))
-            })
-        }
+        Action::Begin(it) => check_sign_in(it),
         Action::Answer(it) | Action::EnrolFinish(it) => {
             check_challenge(&it.challenge)?;
             check_proof(&it.proof)
@@ -69,7 +63,7 @@ pub fn check_event(event: &Event) -> Check {
         }
         Action::EnrolBegin(it) => {
             length("enrolment-request.method", it.method.len(), 1, 32)?;
-            length("enrolment-request.label", it.label.len(), 1, 64)?;
+            at_most("enrolment-request.label", it.label.len(), MAX_LABEL)?;
             optional("enrolment-request.address", it.address.as_deref(), 256)?;
             it.session.as_ref().map_or(Ok(()), check_claims)
         }
@@ -78,7 +72,7 @@ pub fn check_event(event: &Event) -> Check {
             match &it.change {
                 ManagementChange::Rename((credential, label)) => {
                     at_most("management-change.rename", credential.len(), 16)?;
-                    length("management-change.rename", label.len(), 1, 64)
+                    at_most("management-change.rename", label.len(), MAX_LABEL)
                 }
                 ManagementChange::Remove(credential) | ManagementChange::SetDefault(credential) => {
                     at_most("management-change", credential.len(), 16)
@@ -94,7 +88,9 @@ pub fn check_event(event: &Event) -> Check {
                 AdministrationChange::ImportOtpauth(uri) => {
                     length("import-otpauth", uri.len(), 1, 1 << 10)
                 }
-                AdministrationChange::IssueTotp(label) => length("issue-totp", label.len(), 1, 64),
+                AdministrationChange::IssueTotp(label) => {
+                    at_most("issue-totp", label.len(), MAX_LABEL)
+                }
                 AdministrationChange::RemoveCredential(credential) => {
                     at_most("remove-credential", credential.len(), 16)
                 }
@@ -127,15 +123,25 @@ pub(super) fn check_context(context: &Context) -> Check {
             "context.entropy is all zero".to_owned(),
         ));
     }
+    length("context.keys", context.keys.len(), 1, 8)?;
+    check_standing(context)
+}
+
+/// What `authorize` gets of a context: no entropy, and keys only if there are any.
+pub(super) fn check_standing(context: &Context) -> Check {
     at_most("context.policy", context.policy.len(), MAX_POLICY)?;
     length("context.tenant", context.tenant.len(), 1, 64)?;
-    length("context.keys", context.keys.len(), 1, 8)?;
+    at_most("context.keys", context.keys.len(), 8)?;
     context
         .keys
         .iter()
         .try_for_each(|key| length("key.secret", key.secret.len(), 32, 32))?;
     at_most("context.observed", context.observed.len(), 8)?;
-    at_most("context.facts", context.facts.len(), 16)
+    context
+        .observed
+        .iter()
+        .try_for_each(|it| length("observation.kind", it.kind.len(), 1, 64))?;
+    check_facts("context.facts", &context.facts)
 }
 
 pub(super) fn check_account(account: Option<&[u8]>) -> Check {
@@ -151,136 +157,7 @@ pub(super) fn check_request(request: &Request) -> Check {
     at_most("request.host", request.host.len(), 261)?;
     at_most("request.path", request.path.len(), 8 << 10)?;
     length("request.method", request.method.len(), 1, 32)?;
-    optional("request.address", request.address.as_deref(), 64)
-}
-
-pub(super) fn check_compiled(compiled: &CompiledPolicy) -> Check {
-    answer(
-        compiled.bytes.len() <= MAX_POLICY,
-        "compiled-policy.bytes is over 16 KiB",
-    )?;
-    answer(
-        compiled.host.observe.len() <= 8,
-        "host-policy.observe has over 8 entries",
-    )?;
-    answer(
-        (1..=65_536).contains(&compiled.host.shadows),
-        "host-policy.shadows is not 1 to 65,536",
-    )?;
-    answer(
-        compiled.host.session_lifetime > 0,
-        "host-policy.session-lifetime is zero",
-    )
-}
-
-/// A transition is believed only if it answers this event: nothing unknown, nothing over its bound, and claims that are
-/// for the application that asked.
-pub(super) fn check_transition(transition: &Transition, event: &Event) -> Check {
-    match &transition.account {
-        Change::Write(record) | Change::Decoy(record) => {
-            answer(
-                record.len() <= MAX_ACCOUNT,
-                "transition.account is over 24 KiB",
-            )?;
-            answer(!record.is_empty(), "transition.account is empty")?;
-        }
-        Change::Keep => {}
-        Change::Other(_) => return answer(false, "a change that this host does not know"),
-        Change::Remove => {
-            answer(
-                matches!(event.action, Action::Administer(_)),
-                "an account goes only by an administrator's event",
-            )?;
-        }
-    }
-    for (name, count) in [
-        ("effects", transition.effects.len()),
-        ("counts", transition.counts.len()),
-        ("claims", transition.claims.len()),
-        ("audit", transition.audit.len()),
-    ] {
-        answer(count <= 8, &format!("transition.{name} has over 8 entries"))?;
-    }
-    for effect in &transition.effects {
-        answer(
-            lower_hex(&effect.id, 32),
-            "effect.id is not 32 hexadecimal digits",
-        )?;
-        answer(
-            !matches!(effect.what, EffectKind::Other(_)),
-            "an effect that this host does not know",
-        )?;
-    }
-    for claim in &transition.claims {
-        let (Claim::Take(digest) | Claim::Drop(digest)) = claim else {
-            return answer(false, "a claim that this host does not know");
-        };
-        answer(digest.len() == 32, "a claim's digest is not 32 bytes")?;
-    }
-    match &transition.outcome {
-        Outcome::Allow(allowance) => {
-            let claims = &allowance.claims;
-            answer(
-                claims.application == event.origin.application,
-                "claims for another application",
-            )?;
-            answer(
-                claims.generation == transition.generation,
-                "claims of another session generation",
-            )?;
-            answer(
-                (2..=3).contains(&claims.level),
-                "claims of an unknown level",
-            )?;
-            answer(
-                !transition.audit.is_empty(),
-                "an allowance that leaves no trace",
-            )?;
-            answer(
-                !matches!(transition.account, Change::Remove | Change::Decoy(_)),
-                "an allowance without an account",
-            )?;
-            check_claims(claims).map_err(as_answer)
-        }
-        Outcome::Challenge(challenge) => {
-            answer(
-                lower_hex(&challenge.id, 32),
-                "challenge.id is not 32 hexadecimal digits",
-            )?;
-            answer(
-                challenge.offers.len() <= 16,
-                "challenge.offers has over 16 entries",
-            )
-        }
-        Outcome::Pending(pending) => answer(
-            lower_hex(&pending.challenge, 32),
-            "pending.challenge is not 32 hexadecimal digits",
-        ),
-        Outcome::Delegate(it) => answer(
-            lower_hex(&it.challenge, 32),
-            "delegation.challenge is not 32 hexadecimal digits",
-        ),
-        Outcome::Enrol(_) | Outcome::Deny(_) | Outcome::Done(_) => Ok(()),
-        Outcome::Other(_) => answer(false, "an outcome that this host does not know"),
-    }
-}
-
-pub(super) fn check_verdict(verdict: &Verdict, session: &Claims) -> Check {
-    match verdict {
-        Verdict::Pass(passage) => match &passage.renewed {
-            Some(renewed) => {
-                let same = renewed.application == session.application
-                    && renewed.generation == session.generation
-                    && renewed.level <= session.level
-                    && renewed.started == session.started
-                    && renewed.verified == session.verified;
-                answer(same, "renewed claims that say more than the old ones")
-            }
-            None => Ok(()),
-        },
-        Verdict::StepUp(_) | Verdict::Deny(_) => Ok(()),
-        Verdict::Other(_) => answer(false, "a verdict that this host does not know"),
-    }
+    optional("request.address", request.address.as_deref(), MAX_ADDRESS)
 }
 
 fn check_origin(origin: &Origin) -> Check {
@@ -293,11 +170,45 @@ fn check_origin(origin: &Origin) -> Check {
     length("origin.application", origin.application.len(), 1, 128)?;
     length("origin.gateway", origin.gateway.len(), 1, 64)?;
     length("origin.binding", origin.binding.len(), 16, 64)?;
-    optional("origin.address", origin.address.as_deref(), 64)?;
+    optional("origin.address", origin.address.as_deref(), MAX_ADDRESS)?;
     at_most("origin.language", origin.language.len(), 35)
 }
 
-fn check_claims(claims: &Claims) -> Check {
+fn check_sign_in(sign_in: &SignIn) -> Check {
+    optional("sign-in.early-answer", sign_in.early_answer.as_deref(), 64)?;
+    optional("sign-in.device-token", sign_in.device_token.as_deref(), 512)?;
+    optional("sign-in.method", sign_in.method.as_deref(), 32)?;
+    optional("sign-in.transaction", sign_in.transaction.as_deref(), 1_024)?;
+    if let Some(risk) = &sign_in.risk {
+        at_most("sign-in.risk.reasons", risk.reasons.len(), 8)?;
+        risk.reasons
+            .iter()
+            .try_for_each(|reason| at_most("sign-in.risk.reasons", reason.len(), 64))?;
+    }
+    if sign_in.required_level > 3 {
+        return Err(PluginError::BadRequest(
+            "sign-in.required-level: expected 0 to 3".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// Checks a list of facts. What a component answers has the same bounds.
+pub(super) fn check_facts(field: &str, facts: &[Fact]) -> Check {
+    at_most(field, facts.len(), 16)?;
+    for (name, value) in facts {
+        length(field, name.len(), 1, 64)?;
+        at_most(field, value.len(), 256)?;
+    }
+    if facts.is_sorted_by(|(before, _), (after, _)| before < after) {
+        return Ok(());
+    }
+    Err(PluginError::BadRequest(format!(
+        "{field}: expected names in order, none twice"
+    )))
+}
+
+pub(super) fn check_claims(claims: &Claims) -> Check {
     length("claims.application", claims.application.len(), 1, 128)?;
     length("claims.method", claims.method.len(), 0, 32)?;
     at_most("claims.reason", claims.reason.len(), 64)?;
@@ -329,7 +240,7 @@ fn check_challenge(id: &str) -> Check {
     ))
 }
 
-fn lower_hex(text: &str, digits: usize) -> bool {
+pub(super) fn lower_hex(text: &str, digits: usize) -> bool {
     text.len() == digits && text.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'))
 }
 
@@ -337,11 +248,11 @@ fn optional(field: &str, value: Option<&str>, limit: usize) -> Check {
     at_most(field, value.map_or(0, str::len), limit)
 }
 
-fn at_most(field: &str, found: usize, limit: usize) -> Check {
+pub(super) fn at_most(field: &str, found: usize, limit: usize) -> Check {
     length(field, found, 0, limit)
 }
 
-fn length(field: &str, found: usize, least: usize, most: usize) -> Check {
+pub(super) fn length(field: &str, found: usize, least: usize, most: usize) -> Check {
     if (least..=most).contains(&found) {
         return Ok(());
     }
@@ -350,17 +261,73 @@ fn length(field: &str, found: usize, least: usize, most: usize) -> Check {
     )))
 }
 
-fn answer(holds: bool, otherwise: &str) -> Check {
-    if holds {
-        Ok(())
-    } else {
-        Err(PluginError::Malformed(otherwise.to_owned()))
-    }
-}
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::{Value, json};
 
-fn as_answer(error: PluginError) -> PluginError {
-    match error {
-        PluginError::BadRequest(what) => PluginError::Malformed(what),
-        other => other,
+    use super::*;
+
+    fn event(origin: &Value, action: &Value) -> Event {
+        let mut whole = json!({
+            "user": "alice", "known": true, "groups": [], "application": "wiki", "gateway": "nginx-1",
+            "binding": "ab".repeat(32), "language": "en",
+        });
+        for (name, value) in origin.as_object().unwrap() {
+            whole[name] = value.clone();
+        }
+        let event = json!({"id": "00".repeat(16), "origin": whole, "action": action});
+        serde_json::from_value(event).unwrap()
+    }
+
+    #[test]
+    fn what_the_contract_bounds_is_refused_with_its_name() {
+        let begin = json!({"begin": {"surface": [], "required-level": 0}});
+        let answer = json!({"challenge": "0".repeat(32), "proof": {"code": "000000"}});
+        assert!(check_event(&event(&json!({}), &begin)).is_ok());
+        assert!(check_event(&event(&json!({}), &json!({"answer": answer}))).is_ok());
+        for (origin, field) in [
+            (json!({"user": ""}), "origin.user"),
+            (json!({"groups": [""]}), "origin.groups"),
+            (json!({"address": "1".repeat(46)}), "origin.address"),
+            (json!({"binding": "ab".repeat(15)}), "origin.binding"),
+        ] {
+            let error = check_event(&event(&origin, &begin)).unwrap_err();
+            assert!(error.to_string().contains(field), "{error}");
+        }
+        let administer =
+            |change: Value| json!({"administer": {"actor": "desk", "why": "", "change": change}});
+        for (action, field) in [
+            (
+                json!({"begin": {"surface": [], "required-level": 4}}),
+                "required-level",
+            ),
+            (
+                json!({"begin": {"surface": [], "required-level": 0, "risk": {"level": "low", "reasons": ["r".repeat(65)]}}}),
+                "risk.reasons",
+            ),
+            (
+                json!({"answer": {"challenge": "0".repeat(31), "proof": {"code": ""}}}),
+                "challenge",
+            ),
+            (
+                json!({"enrol-begin": {"method": "totp", "label": "l".repeat(257)}}),
+                "enrolment-request.label",
+            ),
+            (
+                json!({"manage": {"change": {"rename": ["0".repeat(16), "l".repeat(257)]}}}),
+                "management-change.rename",
+            ),
+            (
+                administer(json!({"remove-credential": "0".repeat(17)})),
+                "remove-credential",
+            ),
+        ] {
+            let error = check_event(&event(&json!({}), &action)).unwrap_err();
+            assert!(error.to_string().contains(field), "{error}");
+        }
+        // The component has an answer for labels that are none.
+        let long = json!({"enrol-begin": {"method": "totp", "label": "l".repeat(65)}});
+        assert!(check_event(&event(&json!({}), &long)).is_ok());
     }
 }

@@ -1,6 +1,6 @@
 //! How much work each kind of call may do. Fuel is deterministic: the same call takes the same fuel on every machine.
 
-use crate::contract::{Action, AdministrationChange, Proof};
+use crate::contract::{Action, Proof};
 
 /// Fuel for each kind of call: a multiple of what its largest legal case takes, as `tests/tests/component/cost.rs` meters it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,9 +10,11 @@ pub struct Fuel {
     /// `compile-policy` of 64 KiB.
     pub compile_policy: u64,
     /// A step that checks one code against every credential.
-    pub step: u64,
+    pub verify: u64,
     /// A step that looks for two successive codes in the widest window, for every credential.
     pub resynchronise: u64,
+    /// A step that reads a record, decides without a code, and writes it.
+    pub change: u64,
     /// `authorize`.
     pub authorize: u64,
     /// `view` of the largest account.
@@ -24,8 +26,9 @@ impl Default for Fuel {
         Self {
             describe: 1_000_000,
             compile_policy: 100_000_000,
-            step: 40_000_000,
+            verify: 40_000_000,
             resynchronise: 500_000_000,
+            change: 10_000_000,
             authorize: 1_000_000,
             view: 10_000_000,
         }
@@ -37,17 +40,20 @@ impl Fuel {
     #[must_use]
     pub fn of(&self, action: &Action) -> u64 {
         match action {
-            Action::Answer(answer) | Action::EnrolFinish(answer)
-                if matches!(answer.proof, Proof::TwoCodes(_)) =>
-            {
-                self.resynchronise
-            }
-            Action::Administer(by)
-                if matches!(by.change, AdministrationChange::ImportOtpauth(_)) =>
-            {
-                self.step
-            }
-            _ => self.step,
+            Action::Answer(answer) | Action::EnrolFinish(answer) => match answer.proof {
+                Proof::TwoCodes(_) => self.resynchronise,
+                Proof::Code(_) | Proof::Webauthn(_) | Proof::Other(_) => self.verify,
+            },
+            Action::Begin(_) | Action::PhoneAnswer(_) | Action::FactorAnswer(_) => self.verify,
+            Action::ChooseMethod(_)
+            | Action::Resend(_)
+            | Action::Poll(_)
+            | Action::DeliveryReport(_)
+            | Action::EnrolBegin(_)
+            | Action::Manage(_)
+            | Action::Administer(_)
+            | Action::Vouch(_)
+            | Action::Other(_) => self.change,
         }
     }
 }

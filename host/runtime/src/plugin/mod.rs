@@ -4,6 +4,7 @@
 //! away after one call: nothing of one user is in memory when another user's request runs. A trap, an exceeded bound or
 //! a malformed answer is a [`Fault`](PluginError::Fault), which denies.
 
+mod answer;
 mod bounds;
 mod engine;
 mod error;
@@ -205,7 +206,7 @@ impl Plugin {
             )?;
         match compiled {
             Ok(compiled) => {
-                bounds::check_compiled(&compiled)?;
+                answer::check_compiled(&compiled)?;
                 let policy = Policy {
                     component: self.digest,
                     compiled,
@@ -253,7 +254,7 @@ impl Plugin {
                 self.fuel.of(&event.action),
             )?;
         let transition = result.map_err(PluginError::Component)?;
-        bounds::check_transition(&transition, event)?;
+        answer::check_transition(&transition, event, &self.description)?;
         Ok((transition, fuel))
     }
 
@@ -284,6 +285,8 @@ impl Plugin {
         request: &Request,
     ) -> Result<(Verdict, u64), PluginError> {
         self.check_policy(policy)?;
+        bounds::check_standing(context)?;
+        bounds::check_claims(session)?;
         bounds::check_request(request)?;
         let ((result,), fuel) = self
             .call::<(&Context, &Claims, &Request), (Result<Verdict, Fault>,)>(
@@ -292,7 +295,7 @@ impl Plugin {
                 self.fuel.authorize,
             )?;
         let verdict = result.map_err(PluginError::Component)?;
-        bounds::check_verdict(&verdict, session)?;
+        answer::check_verdict(&verdict, session)?;
         Ok((verdict, fuel))
     }
 

@@ -4,8 +4,6 @@ use axum::Json;
 use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use cofactor_runtime::contract::Fault;
-use cofactor_runtime::plugin::PluginError;
 use cofactor_runtime::service::StepError;
 use serde::Serialize;
 use std::time::Duration;
@@ -138,11 +136,9 @@ impl Problem {
     pub(super) fn of(error: &StepError, fail_open: impl FnOnce() -> bool) -> Self {
         match error {
             StepError::BadRequest(what) => Self::Malformed(what.clone()),
+            StepError::Unsupported(what) => Self::Unsupported(what.clone()),
             StepError::Overloaded => Self::Overloaded,
             StepError::Unavailable(_) => Self::Unavailable { open: fail_open() },
-            StepError::Plugin(PluginError::Component(Fault::Unsupported(what))) => {
-                Self::Unsupported(what.clone())
-            }
             StepError::Plugin(_)
             | StepError::Tampered(_)
             | StepError::Clock(_)
@@ -195,5 +191,27 @@ impl IntoResponse for Problem {
             _ => {}
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cofactor_runtime::contract::Fault;
+    use cofactor_runtime::plugin::PluginError;
+
+    use super::*;
+
+    #[test]
+    fn who_is_to_blame_is_in_the_status() {
+        for (fault, status) in [
+            (Fault::BadRequest("event.id".to_owned()), 400),
+            (Fault::Unsupported("resend".to_owned()), 501),
+            (Fault::BadAccount("truncated".to_owned()), 500),
+            (Fault::BadPolicy("not ours".to_owned()), 500),
+            (Fault::Other("a bug".to_owned()), 500),
+        ] {
+            let error = StepError::from(PluginError::Component(fault));
+            assert_eq!(Problem::of(&error, || false).status(), status, "{error}");
+        }
     }
 }
