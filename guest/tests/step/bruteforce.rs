@@ -188,7 +188,8 @@ fn bf_06_every_action_of_a_user_is_limited_by_its_source() {
     };
     let wrong = world.wrong_code();
     // What it counts, and which of the two counts refuses it.
-    let cases: [(&str, &World, Act<'_>, &[&str], &[&str]); 6] = [
+    type Case<'a> = (&'a str, &'a World, Act<'a>, &'a [&'a str], &'a [&'a str]);
+    let cases: [Case<'_>; 6] = [
         (
             "begin",
             &world,
