@@ -263,7 +263,7 @@ pub(super) fn length(field: &str, found: usize, least: usize, most: usize) -> Ch
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use serde_json::{Value, json};
 
     use super::*;
