@@ -48,6 +48,29 @@ pub struct Origin {
     pub language: String,
 }
 
+impl Origin {
+    /// A user at a door that knows nothing else of them. `binding` ties what is begun to who began it: 16 to 64 bytes.
+    #[must_use]
+    pub fn new(
+        user: impl Into<String>,
+        application: impl Into<String>,
+        gateway: impl Into<String>,
+        binding: impl Into<Vec<u8>>,
+    ) -> Self {
+        Self {
+            user: user.into(),
+            // Said by the service, which looks.
+            known: false,
+            groups: Vec::new(),
+            application: application.into(),
+            gateway: gateway.into(),
+            binding: binding.into(),
+            address: None,
+            language: String::new(),
+        }
+    }
+}
+
 /// What the event is. A component answers an action that it does not implement with [`Fault::Unsupported`].
 #[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
 #[component(variant)]
@@ -131,6 +154,32 @@ pub struct SignIn {
     /// What the user is asked to confirm, if this is an event confirmation and not a sign-in. At most 1,024 octets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transaction: Option<String>,
+}
+
+impl SignIn {
+    /// A sign-in that asks for whatever the policy asks for, at a gateway that can do this.
+    #[must_use]
+    pub fn new(surface: Surface) -> Self {
+        Self {
+            surface,
+            early_answer: None,
+            device_token: None,
+            risk: None,
+            required_level: 0,
+            max_age: None,
+            method: None,
+            transaction: None,
+        }
+    }
+
+    /// One whose user gave the code at once: judged in this one step.
+    #[must_use]
+    pub fn with_code(code: impl Into<String>) -> Self {
+        Self {
+            early_answer: Some(code.into()),
+            ..Self::new(Surface::PROMPT)
+        }
+    }
 }
 
 /// A judgement that was made outside, and what led to it.

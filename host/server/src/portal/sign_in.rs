@@ -88,14 +88,9 @@ async fn challenge<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Response
         }
     }
     let action = Action::Begin(SignIn {
-        surface: Surface::REDIRECT,
-        early_answer: None,
-        device_token: None,
-        risk: None,
         required_level: needed.level,
         max_age: needed.max_age,
-        method: None,
-        transaction: None,
+        ..SignIn::new(Surface::REDIRECT)
     });
     let id = random_id().ok_or_else(Trouble::service)?.to_vec();
     let settled = form::step(front, &visitor, id, action).await?;
