@@ -86,6 +86,12 @@ impl contract::Verifier for Component {
                         .collect(),
                     session_lifetime: compiled.host.session_lifetime,
                     shadows: compiled.host.shadows,
+                    methods: compiled
+                        .host
+                        .methods
+                        .into_iter()
+                        .map(str::to_owned)
+                        .collect(),
                 },
                 warnings: compiled.warnings.into_iter().map(error).collect(),
             }),

@@ -32,6 +32,8 @@ pub struct HostPolicy {
     pub session_lifetime: u64,
     /// How many shadow records to keep.
     pub shadows: u32,
+    /// Which methods a page may offer.
+    pub methods: Vec<&'static str>,
 }
 
 /// Something to count over a window.

@@ -72,6 +72,7 @@ impl Reader {
             observe,
             session_lifetime: policy.session.lifetime,
             shadows: policy.accounts.shadows,
+            methods: policy.accounts.methods.iter().collect(),
         };
         Ok(Compiled {
             bytes,

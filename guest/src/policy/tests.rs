@@ -35,6 +35,7 @@ fn the_example_and_the_empty_document_are_the_defaults() {
         assert_eq!(compiled.host.shadows, 4096);
         assert_eq!(compiled.host.session_lifetime, 12 * HOUR);
         assert_eq!(compiled.host.fail_open, [""; 0]);
+        assert_eq!(compiled.host.methods, ["totp", "hotp"]);
         let observed: Vec<_> = compiled
             .host
             .observe

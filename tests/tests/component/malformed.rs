@@ -438,6 +438,11 @@ fn pl_04_a_view_or_a_policy_that_cannot_be_read_is_a_fault() {
             "over 8 entries",
         ),
         ("/host/shadows", json!(0), "host-policy.shadows"),
+        (
+            "/host/methods",
+            json!(vec!["totp"; 33]),
+            "host-policy.methods",
+        ),
         ("/host/shadows", json!(65_537), "host-policy.shadows"),
         (
             "/host/session-lifetime",

@@ -1,10 +1,15 @@
 //! The pages where something is typed that cannot be, or an address is gone to without its form.
 
+use std::process::Command;
+
+use cofactor_tests::authenticator::Authenticator;
 use cofactor_tests::browser::{Browser, ENTER, View};
-use cofactor_tests::nginx::Guarded;
+use cofactor_tests::nginx::{Guarded, Site};
 use cofactor_tests::program::{artefacts, wait_for};
 
-use super::{ALICE, BOB, Tested, answer, is_application, patient, sign_in, visitor, with_device};
+use super::{
+    ALICE, BOB, SECRET, Tested, answer, is_application, patient, sign_in, visitor, with_device,
+};
 
 /// What was typed is its own fault, and the person's to put right: never the service's.
 #[test]
@@ -179,5 +184,34 @@ fn after_a_wrong_code_the_button_is_on_the_smallest_screen() -> Tested {
         let end = rect["y"].as_f64().unwrap() + rect["height"].as_f64().unwrap();
         assert!(end <= f64::from(view.height), "{part} ends at {end}");
     }
+    Ok(())
+}
+
+/// The page offers what the policy allows, not what the component could do.
+#[test]
+fn a_device_is_added_under_a_policy_of_one_method() -> Tested {
+    if Authenticator::with(SECRET).is_none() {
+        return Ok(());
+    }
+    let site = Site {
+        policy: "[accounts]\nmethods = [\"hotp\"]\n".to_owned(),
+        ..Site::default()
+    };
+    let Some(site) = Guarded::start(&site)? else {
+        return Ok(());
+    };
+    let mut bob = visitor(&site, BOB);
+    let page = bob.visit("/")?;
+    let page = bob.submit(&page, "/.cofactor/enrol", &[("label", "Token")])?;
+    let code = Command::new("oathtool")
+        .args(["-b", &page.secret()?, "-c", "0"])
+        .output()?;
+    let code = String::from_utf8(code.stdout)?;
+    let page = bob.submit(&page, "/.cofactor/enrol/confirm", &[("code", code.trim())])?;
+    assert!(is_application(&page), "{}", page.text());
+    let page = bob.visit("/.cofactor/devices/add")?;
+    let page = bob.submit(&page, "/.cofactor/enrol", &[("label", "Second token")])?;
+    assert!(page.text().contains("Scan the picture"), "{}", page.text());
+    assert!(page.text().contains("otpauth://hotp/"), "{}", page.text());
     Ok(())
 }

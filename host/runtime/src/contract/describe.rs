@@ -37,6 +37,9 @@ pub struct HostPolicy {
     pub session_lifetime: Duration,
     /// How many shadow records the store keeps for users that it does not know: 1 to 65,536.
     pub shadows: u32,
+    /// The methods that users may set up, so that a page offers no other. At most 32.
+    #[serde(default)]
+    pub methods: Vec<Method>,
 }
 
 /// What is wrong with a policy document, and where.

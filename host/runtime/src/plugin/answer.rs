@@ -25,6 +25,10 @@ pub(super) fn check_compiled(compiled: &CompiledPolicy) -> Check {
         "host-policy.shadows is not 1 to 65,536",
     )?;
     answer(
+        compiled.host.methods.len() <= 32,
+        "host-policy.methods has over 32 entries",
+    )?;
+    answer(
         compiled.host.session_lifetime > 0,
         "host-policy.session-lifetime is zero",
     )

@@ -132,8 +132,8 @@ fn add_page<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Response, Troub
     let Judgement::Pass { .. } = judge(front, &visitor, &here, &parts.headers)? else {
         return redirect(&address(&here, false));
     };
-    let method = enrol::preferred(&front.service.plugin().description().methods)
-        .ok_or_else(Trouble::service)?;
+    let method = enrol::preferred(&front.service.host_policy().methods)
+        .ok_or_else(|| Trouble::denied("method-not-allowed", path("devices")))?;
     let text = |key| visitor.texts.get("devices", key);
     let content = html! {
         p.lead { (text("add-lead")) }

@@ -91,9 +91,7 @@ pub(super) fn page<S: Store>(
             back,
         );
     }
-    let method = METHODS
-        .into_iter()
-        .find(|method| enrolment.methods.iter().any(|allowed| allowed == method))
+    let method = preferred(&enrolment.methods)
         .ok_or_else(|| Trouble::denied("no-methods-registered", address(back, false)))?;
     let text = |key| visitor.texts.get("enrol", key);
     let content = html! {
