@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cofactor_runtime::contract::Observation;
 use cofactor_runtime::store::{
-    AccountId, Commit, Committed, Load, Name, Query, Store, StoreError, Write,
+    AccountId, Commit, Committed, Load, Name, Query, SessionEnd, SessionId, Standing, Store,
+    StoreError, Write,
 };
 use pollster::block_on;
 
@@ -27,13 +28,14 @@ pub fn are_kept<S: Store>(empty: impl Fn() -> S) {
     a_shadow_record_is_nobodys_account(&empty());
     counts_add_up_within_their_window_kind_key_and_tenant(&empty());
     what_is_removed_is_gone_with_its_name_and_digests(&empty());
+    an_ended_session_is_over_and_no_other(&empty());
 }
 
 fn a_new_name_gets_an_account_whose_record_grows_by_versions<S: Store>(store: &S) {
     let unknown = load(store, "alice");
     assert!(!unknown.known && unknown.record.is_none());
     assert_eq!(unknown.id, SHADOW);
-    assert_eq!(store.generation(&name("alice")).ok(), Some(None));
+    assert_eq!(generation(store, "alice"), None);
 
     done(store, create(id(1), "alice"));
     done(
@@ -47,7 +49,7 @@ fn a_new_name_gets_an_account_whose_record_grows_by_versions<S: Store>(store: &S
     assert!(known.known);
     assert_eq!((known.id, known.generation), (id(1), 7));
     assert_eq!(known.record, Some((b"record 2".to_vec(), 2)));
-    assert_eq!(store.generation(&name("alice")).ok(), Some(Some(7)));
+    assert_eq!(generation(store, "alice"), Some(7));
 }
 
 fn a_commit_on_another_version_leaves_nothing<S: Store>(store: &S) {
@@ -182,7 +184,7 @@ fn a_shadow_record_is_nobodys_account<S: Store>(store: &S) {
     assert!(!found.known);
     assert_eq!(found.record, Some((b"record 1".to_vec(), 1)));
     assert_eq!(settle(store, put(SHADOW, 0)), Committed::Conflict);
-    assert_eq!(store.generation(&name("mallory")).ok(), Some(None));
+    assert_eq!(generation(store, "mallory"), None);
     done(store, create(id(1), "mallory"));
     assert_eq!(load(store, "mallory").id, id(1));
 }
@@ -242,7 +244,7 @@ fn what_is_removed_is_gone_with_its_name_and_digests<S: Store>(store: &S) {
         },
     );
     assert!(!load(store, "alice").known);
-    assert_eq!(store.generation(&name("alice")).ok(), Some(None));
+    assert_eq!(generation(store, "alice"), None);
     let again = Commit {
         take: vec![[5; 32]],
         ..create(id(2), "alice")
@@ -252,6 +254,36 @@ fn what_is_removed_is_gone_with_its_name_and_digests<S: Store>(store: &S) {
         (load(store, "alice").id, version(store, "alice")),
         (id(2), 1)
     );
+}
+
+fn an_ended_session_is_over_and_no_other<S: Store>(store: &S) {
+    done(store, create(id(1), "alice"));
+    let (over, other) = (SessionId([4; 16]), SessionId([5; 16]));
+    let ended = |session| {
+        standing(store, "alice", Some(&session))
+            .expect("an account")
+            .ended
+    };
+    assert!(!ended(over));
+    for _ in 0..2 {
+        let end = SessionEnd {
+            account: id(1),
+            session: over,
+            expires: NOW + 60_000,
+            audit: "{}".to_owned(),
+            now: NOW,
+        };
+        block_on(store.end_session(end)).expect("ended");
+    }
+    assert!(ended(over) && !ended(other));
+}
+
+fn standing<S: Store>(store: &S, user: &str, session: Option<&SessionId>) -> Option<Standing> {
+    store.standing(&name(user), session).expect("an answer")
+}
+
+fn generation<S: Store>(store: &S, user: &str) -> Option<u64> {
+    standing(store, user, None).map(|standing| standing.generation)
 }
 
 fn name(user: &str) -> Name {

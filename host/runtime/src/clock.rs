@@ -77,15 +77,15 @@ impl Clock for SystemClock {
         reason = "this is the one place that reads the clock"
     )]
     fn now(&self) -> Result<u64, ClockJumped> {
-        let reading = Reading {
-            wall: SystemTime::now(),
-            monotonic: Instant::now(),
-        };
         let mut state = self
             .state
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        state.judge(reading)
+        // Read in turn: an older reading judged after a newer one would look like a jump.
+        state.judge(Reading {
+            wall: SystemTime::now(),
+            monotonic: Instant::now(),
+        })
     }
 }
 

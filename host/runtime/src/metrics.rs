@@ -50,13 +50,13 @@ impl Metrics {
         read(&self.conflicts)
     }
 
-    /// Steps that failed by the component's doing.
+    /// Questions that failed by the component's doing.
     #[must_use]
     pub fn faults(&self) -> u64 {
         read(&self.faults)
     }
 
-    /// Steps that were turned away for want of room.
+    /// Questions that were turned away for want of room.
     #[must_use]
     pub fn overloads(&self) -> u64 {
         read(&self.overloads)
@@ -74,19 +74,31 @@ impl Metrics {
         &self.commit_time
     }
 
-    pub(crate) fn step(&self, took: Duration, result: &Result<Settled, StepError>) {
+    pub(crate) fn took(&self, took: Duration) {
         self.step_time.record(took);
-        let (outcome, reason) = match result {
-            Ok(settled) => named(&settled.outcome),
-            Err(error) => {
-                match error {
-                    StepError::Overloaded => self.overloads.fetch_add(1, Ordering::Relaxed),
-                    StepError::Plugin(_) => self.faults.fetch_add(1, Ordering::Relaxed),
-                    _ => 0,
-                };
-                ("error", error_name(error))
-            }
+    }
+
+    pub(crate) fn settled(&self, settled: &Settled) {
+        let (outcome, reason) = named(&settled.outcome);
+        self.ended(outcome, reason);
+    }
+
+    pub(crate) fn failed(&self, took: Duration, error: &StepError) {
+        self.took(took);
+        self.unjudged(error);
+        self.ended("error", error_name(error));
+    }
+
+    /// A question that has no answer, of whatever kind.
+    pub(crate) fn unjudged(&self, error: &StepError) {
+        match error {
+            StepError::Overloaded => self.overloads.fetch_add(1, Ordering::Relaxed),
+            StepError::Plugin(_) => self.faults.fetch_add(1, Ordering::Relaxed),
+            _ => return,
         };
+    }
+
+    fn ended(&self, outcome: &'static str, reason: &str) {
         let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
         match steps.get_mut(&(outcome, reason.to_owned())) {
             Some(count) => *count += 1,

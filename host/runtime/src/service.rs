@@ -1,28 +1,32 @@
 //! The one door: load, step, commit, answer.
 //!
 //! Nothing else calls the component and nothing else writes accounts. An outcome leaves this module only after all that
-//! belongs to it is durable; a lost race runs the step again on the new record (DESIGN.md, decision 2).
+//! belongs to it is durable; a lost race runs the step again on the new record.
 
 mod audit;
+mod error;
 mod observe;
 mod outbox;
+mod session;
 
 use std::sync::Arc;
 use std::time::Instant as Stopwatch;
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::clock::{Clock, ClockJumped};
 use crate::contract::{
-    AccountView, Change, Claim, Claims, Context, Event, Fault, HostPolicy, Outcome, PolicyError,
-    Request, Transition, Verdict,
+    AccountView, Change, Claim, Context, Event, HostPolicy, Observation, Outcome, PolicyError,
+    Transition,
 };
 use crate::metrics::Metrics;
 use crate::plugin::{Plugin, PluginError, Policy};
 use crate::seal::{AccountKeys, KeyRing, RECORD, SealedBox, random, record_binding};
-use crate::store::{AccountId, Commit, Committed, Load, Name, Query, Store, StoreError, Write};
+use crate::store::{AccountId, Commit, Committed, Load, Name, Query, Store, Write};
 
 use observe::Observer;
+
+pub use error::{ServiceError, StepError};
 
 /// How often a step is run again after a lost race before the answer is overload.
 const ATTEMPTS: u32 = 8;
@@ -52,46 +56,6 @@ pub struct Settled {
     pub known: bool,
     /// The account's session generation.
     pub generation: u64,
-}
-
-/// Why there is no outcome. Every one of them denies; none is the user's failure.
-#[derive(Debug, thiserror::Error)]
-pub enum StepError {
-    /// Too much to do, or too many lost races: 503.
-    #[error("overloaded")]
-    Overloaded,
-    /// The component failed, or its answer breaks the contract.
-    #[error(transparent)]
-    Plugin(PluginError),
-    /// The caller broke the contract: 400.
-    #[error("{0}")]
-    BadRequest(String),
-    /// The caller asked for something that the contract names and the component does not have: 501.
-    #[error("`{0}` is not implemented")]
-    Unsupported(String),
-    /// The store cannot answer: the only failure that a fail mode OPEN may answer.
-    #[error("the store is unavailable: {0}")]
-    Unavailable(String),
-    /// A record was altered, swapped or rolled back.
-    #[error("tampered with: {0}")]
-    Tampered(String),
-    /// The host's clock is not to be trusted now.
-    #[error(transparent)]
-    Clock(#[from] ClockJumped),
-    /// The operating system has no randomness to give.
-    #[error("no randomness")]
-    Randomness,
-}
-
-/// Why a service could not be made.
-#[derive(Debug, thiserror::Error)]
-pub enum ServiceError {
-    /// The policy document is wrong: all that is wrong with it.
-    #[error("the policy has {} error(s)", .0.len())]
-    Policy(Vec<PolicyError>),
-    /// The component failed on the policy.
-    #[error("the component could not compile the policy: {0}")]
-    Plugin(#[from] PluginError),
 }
 
 impl<S: Store> Service<S> {
@@ -131,7 +95,13 @@ impl<S: Store> Service<S> {
     pub async fn step(&self, name: &Name, mut event: Event) -> Result<Settled, StepError> {
         let started = Stopwatch::now();
         let result = self.settle(name, &mut event).await;
-        self.metrics.step(started.elapsed(), &result);
+        match &result {
+            Ok(settled) => {
+                self.metrics.settled(settled);
+                self.metrics.took(started.elapsed());
+            }
+            Err(error) => self.metrics.failed(started.elapsed(), error),
+        }
         result
     }
 
@@ -144,48 +114,18 @@ impl<S: Store> Service<S> {
         &self,
         mut events: Vec<(Name, Event)>,
     ) -> Result<Vec<Settled>, StepError> {
-        for _ in 0..ATTEMPTS {
-            let (mut settled, mut commits) = (
-                Vec::with_capacity(events.len()),
-                Vec::with_capacity(events.len()),
-            );
-            for (name, event) in &mut events {
-                let (outcome, commit) = self.prepare(name, event, false).await?;
-                settled.push(outcome);
-                commits.push(commit);
-            }
-            match self.store.commit_all(commits).await? {
-                Committed::Done => return Ok(settled),
-                Committed::Conflict => {}
-                Committed::Clash => {
-                    return Err(StepError::BadRequest(
-                        "a digest is taken already".to_owned(),
-                    ));
+        let started = Stopwatch::now();
+        let result = self.settle_all(&mut events).await;
+        match &result {
+            Ok(settled) => {
+                for settled in settled {
+                    self.metrics.settled(settled);
                 }
+                self.metrics.took(started.elapsed());
             }
+            Err(error) => self.metrics.failed(started.elapsed(), error),
         }
-        Err(StepError::Overloaded)
-    }
-
-    /// Judges whether a session is enough for a request. Reads the account's session generation and nothing else,
-    /// writes nothing.
-    ///
-    /// # Errors
-    /// Every one of them denies.
-    pub fn authorize(
-        &self,
-        name: &Name,
-        claims: &Claims,
-        mut request: Request,
-    ) -> Result<Verdict, StepError> {
-        // An account that is gone has no generation that a session could be of.
-        request.generation = self.store.generation(name)?.unwrap_or(u64::MAX);
-        let context = self.context(self.clock.now()?, &name.tenant, Vec::new(), None);
-        let verdict = self
-            .plugin
-            .authorize(&self.policy, &context, claims, &request)?;
-        self.metrics.verdict(&verdict);
-        Ok(verdict)
+        result
     }
 
     /// What a console may show of the user's account; none where there is none.
@@ -194,7 +134,7 @@ impl<S: Store> Service<S> {
     /// Where the record cannot be read.
     pub async fn view(&self, name: &Name) -> Result<Option<AccountView>, StepError> {
         let now = self.clock.now()?;
-        let loaded = self.load(name, None, now).await?;
+        let loaded = self.load(name, &[], now).await?;
         if !loaded.known {
             return Ok(None);
         }
@@ -202,14 +142,6 @@ impl<S: Store> Service<S> {
             Some(record) => Ok(Some(self.plugin.view(&record)?)),
             None => Ok(None),
         }
-    }
-
-    /// The session generation of the user's account; none where there is no account.
-    ///
-    /// # Errors
-    /// Where the store cannot answer.
-    pub fn generation(&self, name: &Name) -> Result<Option<u64>, StoreError> {
-        self.store.generation(name)
     }
 
     /// The part of the policy that the host acts on.
@@ -262,6 +194,30 @@ impl<S: Store> Service<S> {
         self.ring.digest_key(purpose)
     }
 
+    async fn settle_all(&self, events: &mut [(Name, Event)]) -> Result<Vec<Settled>, StepError> {
+        for _ in 0..ATTEMPTS {
+            let (mut settled, mut commits) = (
+                Vec::with_capacity(events.len()),
+                Vec::with_capacity(events.len()),
+            );
+            for (name, event) in &mut *events {
+                let (outcome, commit) = self.prepare(name, event, false).await?;
+                settled.push(outcome);
+                commits.push(commit);
+            }
+            match self.store.commit_all(commits).await? {
+                Committed::Done => return Ok(settled),
+                Committed::Conflict => {}
+                Committed::Clash => {
+                    return Err(StepError::BadRequest(
+                        "a digest is taken already".to_owned(),
+                    ));
+                }
+            }
+        }
+        Err(StepError::Overloaded)
+    }
+
     async fn settle(&self, name: &Name, event: &mut Event) -> Result<Settled, StepError> {
         let mut clash = false;
         for _ in 0..ATTEMPTS {
@@ -290,18 +246,17 @@ impl<S: Store> Service<S> {
     ) -> Result<(Settled, Commit), StepError> {
         crate::plugin::check_event(event)?;
         let now = self.clock.now()?;
-        let loaded = self
-            .load(name, event.origin.address.as_deref(), now)
-            .await?;
+        let observe = self.observer.keys(name, &event.origin);
+        let loaded = self.load(name, &observe, now).await?;
         event.origin.known = loaded.known;
         let record = self.open(name, &loaded)?;
         let mut context = self.context(
             now,
             &name.tenant,
-            self.observer.counts(&loaded.counts),
+            Observer::counts(&observe, &loaded.counts),
             Some(loaded.id),
         );
-        context.entropy = random::<32>().map_err(|_| StepError::Randomness)?.to_vec();
+        context.entropy = entropy()?;
         context.refuse_before = loaded.refuse_before;
         if clash {
             context
@@ -324,9 +279,20 @@ impl<S: Store> Service<S> {
         if create {
             // A new account hashes with keys of its own, and those belong to its id: run again with them.
             id = AccountId(random::<16>().map_err(|_| StepError::Randomness)?);
+            wipe(&mut context);
             context.keys = self.account_keys.derive(&name.tenant, id);
+            context.entropy = entropy()?;
+            if let Change::Write(record) = &mut transition.account {
+                record.zeroize();
+            }
             transition = self.plugin.step(&self.policy, &context, account, event)?;
+            if !matches!(transition.account, Change::Write(_)) {
+                return Err(malformed(
+                    "an account that was to be made is not, by other keys",
+                ));
+            }
         }
+        wipe(&mut context);
         let expected = if create {
             0
         } else {
@@ -344,15 +310,27 @@ impl<S: Store> Service<S> {
         ))
     }
 
-    async fn load(&self, name: &Name, address: Option<&str>, now: u64) -> Result<Load, StepError> {
-        let observe = self.observer.keys(name, address);
+    async fn load(
+        &self,
+        name: &Name,
+        observe: &[(Observation, [u8; 16])],
+        now: u64,
+    ) -> Result<Load, StepError> {
         let query = Query {
             name,
             shadow: self.observer.shadow(name),
-            observe: &observe,
+            observe,
             now,
         };
-        Ok(self.store.load(&query).await?)
+        let loaded = self.store.load(&query).await?;
+        // Without it the user would be asked to enrol anew, on the strength of the first factor alone.
+        if loaded.known && loaded.record.is_none() {
+            return Err(StepError::Tampered(format!(
+                "account {} has no record",
+                loaded.id
+            )));
+        }
+        Ok(loaded)
     }
 
     /// Opens the record's seal: it opens only as this tenant's, this account's and this version's.
@@ -433,7 +411,7 @@ impl<S: Store> Service<S> {
         let audit = transition
             .audit
             .iter()
-            .map(|fact| audit::row(id, name, event, fact))
+            .map(|fact| audit::row(id, name, &event.origin, fact))
             .collect();
         Ok(Commit {
             id,
@@ -441,11 +419,9 @@ impl<S: Store> Service<S> {
             expected,
             write,
             generation: transition.generation,
-            counts: self.observer.increments(
-                name,
-                event.origin.address.as_deref(),
-                &transition.counts,
-            ),
+            counts: self
+                .observer
+                .increments(name, &event.origin, &transition.counts),
             take,
             drop,
             outbox,
@@ -456,25 +432,18 @@ impl<S: Store> Service<S> {
     }
 }
 
-impl From<PluginError> for StepError {
-    fn from(error: PluginError) -> Self {
-        match error {
-            PluginError::Overloaded => Self::Overloaded,
-            PluginError::BadRequest(what) | PluginError::Component(Fault::BadRequest(what)) => {
-                Self::BadRequest(what)
-            }
-            PluginError::Component(Fault::Unsupported(what)) => Self::Unsupported(what),
-            other => Self::Plugin(other),
-        }
+fn entropy() -> Result<Vec<u8>, StepError> {
+    Ok(random::<32>().map_err(|_| StepError::Randomness)?.to_vec())
+}
+
+/// The keys and the seed have served.
+fn wipe(context: &mut Context) {
+    context.entropy.zeroize();
+    for key in &mut context.keys {
+        key.secret.zeroize();
     }
 }
 
-impl From<StoreError> for StepError {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Unavailable(what) => Self::Unavailable(what),
-            StoreError::Tampered(what) => Self::Tampered(what),
-            StoreError::Overloaded => Self::Overloaded,
-        }
-    }
+fn malformed(what: &str) -> StepError {
+    StepError::Plugin(PluginError::Malformed(what.to_owned()))
 }

@@ -2,7 +2,7 @@
 //!
 //! A store keeps bytes that it cannot read (they are sealed before they reach it) and guarantees three things: a commit
 //! is all or nothing, it happens only on the version that was loaded, and it is durable before it is answered. That is
-//! what makes a code usable exactly once on any number of hosts (DESIGN.md, decision 2).
+//! what makes a code usable exactly once on any number of hosts.
 
 pub mod memory;
 
@@ -38,6 +38,34 @@ pub struct Name {
     pub user: String,
 }
 
+/// Names a session of the host's own, so that it can be ended alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub [u8; 16]);
+
+/// How an account and one of its sessions stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The account's session generation.
+    pub generation: u64,
+    /// Whether the session that was asked for was ended.
+    pub ended: bool,
+}
+
+/// A session that is over before its time.
+#[derive(Clone, Debug)]
+pub struct SessionEnd {
+    /// Whose.
+    pub account: AccountId,
+    /// Which.
+    pub session: SessionId,
+    /// Milliseconds since the epoch after which it would have been over anyway, so that it may be forgotten.
+    pub expires: u64,
+    /// The audit row, as a JSON object without secrets.
+    pub audit: String,
+    /// The wall clock, in milliseconds since the epoch.
+    pub now: u64,
+}
+
 /// What to load.
 #[derive(Clone, Debug)]
 pub struct Query<'a> {
@@ -58,7 +86,7 @@ pub struct Load {
     pub id: AccountId,
     /// Whether the name has an account.
     pub known: bool,
-    /// The sealed record and its version; none where nothing was written yet.
+    /// The sealed record and its version; none where nothing was written yet, which a known name's account never is.
     pub record: Option<(Vec<u8>, u64)>,
     /// Session generation: zero at first.
     pub generation: u64,
@@ -150,13 +178,13 @@ pub enum Committed {
 /// Why a store cannot answer. None of it is the user's failure.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// It cannot be reached, or is full: the only failure that a fail mode OPEN may answer.
+    /// It cannot be reached: the only failure that a fail mode OPEN may answer, so never one that a client can bring about.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
     /// What it holds was altered, swapped or rolled back.
     #[error("the store was tampered with: {0}")]
     Tampered(String),
-    /// It has more to do than it can.
+    /// It has more to do than it can, or has run out of room: of disk, memory or descriptors.
     #[error("the store is overloaded")]
     Overloaded,
 }
@@ -170,8 +198,16 @@ pub trait Store: Send + Sync + 'static {
     /// Makes all of `commit` true, or nothing. Answers when it is durable.
     fn commit(&self, commit: Commit) -> impl Future<Output = Result<Committed, StoreError>> + Send;
 
-    /// The session generation of a name's account, none where there is no account. Asked at every request of a session.
-    fn generation(&self, name: &Name) -> Result<Option<u64>, StoreError>;
+    /// How a name's account stands, and one of its sessions if one is named; none where there is no account. Asked at
+    /// every request of a session.
+    fn standing(
+        &self,
+        name: &Name,
+        session: Option<&SessionId>,
+    ) -> Result<Option<Standing>, StoreError>;
+
+    /// Ends a session for good, on every host of this store. Answers when it is durable; ending it again changes nothing.
+    fn end_session(&self, end: SessionEnd) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Commits several accounts' steps in one transaction, in order: all or nothing. Conflict and clash count for all.
     fn commit_all(

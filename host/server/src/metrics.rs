@@ -71,7 +71,7 @@ async fn ready<S: Store>(State(service): State<Arc<Service<S>>>) -> Response {
     if let Err(error) = service.now() {
         return not_ready("the clock jumped", &error);
     }
-    if let Err(error) = service.generation(&nobody) {
+    if let Err(error) = service.standing(&nobody, None) {
         return not_ready("the store does not answer", &error);
     }
     "ready\n".into_response()

@@ -8,7 +8,8 @@ use cofactor_runtime::plugin::{Options, Plugin, PluginError, Policy};
 use cofactor_runtime::seal::KeyRing;
 use cofactor_runtime::service::Service;
 use cofactor_runtime::store::{
-    Commit, Committed, Load, Name, Query, Store, StoreError, memory::MemoryStore,
+    Commit, Committed, Load, Name, Query, SessionEnd, SessionId, Standing, Store, StoreError,
+    memory::MemoryStore,
 };
 use cofactor_tests::hostile::{Hostile, component};
 use cofactor_tests::scenario::{Scenario, begin, plugin};
@@ -319,8 +320,16 @@ impl Store for GoneOn {
         self.0.commit(commit).await
     }
 
-    fn generation(&self, name: &Name) -> Result<Option<u64>, StoreError> {
-        self.0.generation(name)
+    fn standing(
+        &self,
+        name: &Name,
+        session: Option<&SessionId>,
+    ) -> Result<Option<Standing>, StoreError> {
+        self.0.standing(name, session)
+    }
+
+    async fn end_session(&self, end: SessionEnd) -> Result<(), StoreError> {
+        self.0.end_session(end).await
     }
 
     async fn commit_all(&self, commits: Vec<Commit>) -> Result<Committed, StoreError> {

@@ -8,7 +8,9 @@ use cofactor_runtime::contract::{Action, AdministrationChange, Change, Outcome, 
 use cofactor_runtime::plugin::{Failure, Options, Plugin, PluginError};
 use cofactor_runtime::service::{Service, Settled, StepError};
 use cofactor_runtime::store::memory::MemoryStore;
-use cofactor_runtime::store::{Commit, Committed, Load, Name, Query, Store, StoreError, Write};
+use cofactor_runtime::store::{
+    Commit, Committed, Load, Name, Query, SessionEnd, SessionId, Standing, Store, StoreError, Write,
+};
 use cofactor_tests::hostile;
 use cofactor_tests::scenario::{START, Scenario, answer, begin};
 use rusqlite::Connection;
@@ -117,14 +119,14 @@ fn pl_07_an_instance_starts_from_nothing() {
 }
 
 /// A store whose commits end as it is told, and that keeps a note of all that it was asked.
-struct Told {
+pub(crate) struct Told {
     inner: MemoryStore,
     end: Mutex<End>,
     asked: Mutex<Vec<String>>,
 }
 
 #[derive(Clone, Copy)]
-enum End {
+pub(crate) enum End {
     /// As they should.
     Well,
     /// Not at all: the store cannot be reached.
@@ -133,10 +135,12 @@ enum End {
     Conflict,
     /// It is done, but the answer is lost.
     Lost,
+    /// As they should, but the account's record has gone meanwhile.
+    Emptied,
 }
 
 impl Told {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             inner: MemoryStore::new(),
             end: Mutex::new(End::Well),
@@ -144,7 +148,7 @@ impl Told {
         }
     }
 
-    fn end(&self, end: End) {
+    pub(crate) fn end(&self, end: End) {
         *self.end.lock().unwrap() = end;
     }
 }
@@ -152,14 +156,18 @@ impl Told {
 impl Store for Told {
     async fn load(&self, query: &Query<'_>) -> Result<Load, StoreError> {
         self.asked.lock().unwrap().push("load".into());
-        self.inner.load(query).await
+        let mut load = self.inner.load(query).await?;
+        if matches!(*self.end.lock().unwrap(), End::Emptied) {
+            load.record = None;
+        }
+        Ok(load)
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
         self.asked.lock().unwrap().push("commit".into());
         let end = *self.end.lock().unwrap();
         match end {
-            End::Well => self.inner.commit(commit).await,
+            End::Well | End::Emptied => self.inner.commit(commit).await,
             End::Unavailable => Err(StoreError::Unavailable("told to".into())),
             End::Conflict => Ok(Committed::Conflict),
             End::Lost => {
@@ -169,8 +177,16 @@ impl Store for Told {
         }
     }
 
-    fn generation(&self, name: &Name) -> Result<Option<u64>, StoreError> {
-        self.inner.generation(name)
+    fn standing(
+        &self,
+        name: &Name,
+        session: Option<&SessionId>,
+    ) -> Result<Option<Standing>, StoreError> {
+        self.inner.standing(name, session)
+    }
+
+    async fn end_session(&self, end: SessionEnd) -> Result<(), StoreError> {
+        self.inner.end_session(end).await
     }
 
     async fn commit_all(&self, commits: Vec<Commit>) -> Result<Committed, StoreError> {
@@ -328,7 +344,7 @@ fn otp_06_a_clock_that_goes_forward_unlocks_nothing_early() {
         ended: false,
     };
     let verdict = service
-        .authorize(&name, &allowance.claims, request)
+        .authorize(&name, None, &allowance.claims, request)
         .unwrap();
     assert!(!matches!(verdict, Verdict::Pass(_)), "{verdict:?}");
     assert!(matches!(at(month, right(month)).outcome, Outcome::Allow(_)));
@@ -385,9 +401,18 @@ impl Store for Noted {
         self.inner.commit(commit).await
     }
 
-    fn generation(&self, name: &Name) -> Result<Option<u64>, StoreError> {
-        self.note("generation".into());
-        self.inner.generation(name)
+    fn standing(
+        &self,
+        name: &Name,
+        session: Option<&SessionId>,
+    ) -> Result<Option<Standing>, StoreError> {
+        self.note("standing".into());
+        self.inner.standing(name, session)
+    }
+
+    async fn end_session(&self, end: SessionEnd) -> Result<(), StoreError> {
+        self.note("end".into());
+        self.inner.end_session(end).await
     }
 
     async fn commit_all(&self, commits: Vec<Commit>) -> Result<Committed, StoreError> {
@@ -466,17 +491,21 @@ fn bf_09_unknown_users_cost_the_store_what_known_ones_cost() {
     assert!(service.store().commits.load(Ordering::SeqCst) > 40);
     // Asking after a session costs the same as well: one read, whoever is meant.
     for user in ["alice", "nobody"] {
-        service.generation(&place::name(user)).unwrap();
+        service.standing(&place::name(user), None).unwrap();
         let asked = std::mem::take(&mut *service.store().asked.lock().unwrap());
-        assert_eq!(asked, ["generation"]);
+        assert_eq!(asked, ["standing"]);
     }
 }
 
-fn step<S: Store>(service: &Service<S>, user: &str, action: Action) -> Result<Settled, StepError> {
+pub(crate) fn step<S: Store>(
+    service: &Service<S>,
+    user: &str,
+    action: Action,
+) -> Result<Settled, StepError> {
     pollster::block_on(service.step(&place::name(user), place::event(user, action)))
 }
 
-fn reason(settled: &Settled) -> &str {
+pub(crate) fn reason(settled: &Settled) -> &str {
     match &settled.outcome {
         Outcome::Deny(denial) => &denial.internal_reason,
         other => panic!("not denied: {other:?}"),

@@ -19,5 +19,6 @@ mod place;
 mod power;
 mod promises;
 mod races;
+mod strangers;
 mod tampering;
 mod trace;

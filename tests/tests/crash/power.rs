@@ -9,7 +9,9 @@ use cofactor::store::embedded::{EmbeddedStore, Options};
 use cofactor_runtime::clock::FixedClock;
 use cofactor_runtime::contract::Outcome;
 use cofactor_runtime::service::Service;
-use cofactor_runtime::store::{Commit, Committed, Load, Name, Query, Store, StoreError};
+use cofactor_runtime::store::{
+    Commit, Committed, Load, Name, Query, SessionEnd, SessionId, Standing, Store, StoreError,
+};
 use cofactor_tests::program::{own, wait_for};
 use cofactor_tests::scenario::begin;
 use tempfile::TempDir;
@@ -291,8 +293,16 @@ impl Store for Here {
         self.now().commit(commit).await
     }
 
-    fn generation(&self, name: &Name) -> Result<Option<u64>, StoreError> {
-        self.now().generation(name)
+    fn standing(
+        &self,
+        name: &Name,
+        session: Option<&SessionId>,
+    ) -> Result<Option<Standing>, StoreError> {
+        self.now().standing(name, session)
+    }
+
+    async fn end_session(&self, end: SessionEnd) -> Result<(), StoreError> {
+        self.now().end_session(end).await
     }
 
     async fn commit_all(&self, commits: Vec<Commit>) -> Result<Committed, StoreError> {

@@ -164,6 +164,29 @@ fn a_session_survives_a_restart_of_the_host_and_a_signed_out_one_does_not_come_b
     super::sign_out(&mut alice)?;
     alice.plant("cofactor", &stolen);
     assert!(!is_application(&alice.visit("/")?));
+    site.server.process.stop()?;
+    site.server.start_again()?;
+    alice.plant("cofactor", &stolen);
+    assert!(!is_application(&alice.visit("/")?));
+    Ok(())
+}
+
+/// Back and "send again" within the minute in which a repeated event has its first outcome.
+#[test]
+fn a_form_that_is_sent_again_after_signing_out_brings_no_session_back() -> Tested {
+    let Some(site) = Guarded::start(&patient())? else {
+        return Ok(());
+    };
+    let (mut alice, mut phone) = with_device(&site, ALICE)?;
+    let page = alice.visit("/")?;
+    let code = phone.fresh()?;
+    assert!(is_application(&answer(&mut alice, &page, &code)?));
+    // The same form again has the same outcome, and the same session.
+    assert!(is_application(&answer(&mut alice, &page, &code)?));
+    super::sign_out(&mut alice)?;
+    assert!(!is_application(&answer(&mut alice, &page, &code)?));
+    assert!(!is_application(&alice.visit("/")?));
+    assert!(is_application(&sign_in(&mut alice, &mut phone, "/")?));
     Ok(())
 }
 

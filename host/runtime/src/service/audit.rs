@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::contract::{AuditFact, Event};
+use crate::contract::{AuditFact, Origin};
 use crate::store::{AccountId, Name};
 
 #[derive(Serialize)]
@@ -26,7 +26,7 @@ struct Row<'a> {
     facts: &'a [(String, String)],
 }
 
-pub(super) fn row(account: AccountId, name: &Name, event: &Event, fact: &AuditFact) -> String {
+pub(super) fn row(account: AccountId, name: &Name, origin: &Origin, fact: &AuditFact) -> String {
     let row = Row {
         kind: &fact.kind,
         reason: &fact.reason,
@@ -36,11 +36,23 @@ pub(super) fn row(account: AccountId, name: &Name, event: &Event, fact: &AuditFa
         tenant: &name.tenant,
         issuer: &name.issuer,
         user: &name.user,
-        application: &event.origin.application,
-        gateway: &event.origin.gateway,
-        address: event.origin.address.as_deref(),
+        application: &origin.application,
+        gateway: &origin.gateway,
+        address: origin.address.as_deref(),
         facts: &fact.facts,
     };
     // Strings and lists of strings always serialize.
     serde_json::to_string(&row).unwrap_or_default()
+}
+
+/// Of a session that its user has signed out.
+pub(super) fn session_ended(account: AccountId, name: &Name, origin: &Origin) -> String {
+    let fact = AuditFact {
+        kind: "session-ended".to_owned(),
+        reason: "signed-out".to_owned(),
+        method: String::new(),
+        credential: None,
+        facts: Vec::new(),
+    };
+    row(account, name, origin, &fact)
 }

@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::contract::{Count, HostPolicy, Observation};
+use crate::contract::{Count, HostPolicy, Observation, Origin};
 use crate::seal::KeyRing;
 use crate::store::{AccountId, Name};
 
@@ -27,22 +27,17 @@ impl Observer {
         }
     }
 
-    /// What to load for an event from `address`. Without an address there is no source to count for.
-    pub(super) fn keys(&self, name: &Name, address: Option<&str>) -> Vec<(Observation, [u8; 16])> {
-        let key =
-            |kind: &Observation| Some((kind.clone(), self.key_of(&kind.kind, name, address)?));
+    /// What to load for an event. A kind that this host cannot count is left out, and the component is not told of it.
+    pub(super) fn keys(&self, name: &Name, origin: &Origin) -> Vec<(Observation, [u8; 16])> {
+        let key = |kind: &Observation| Some((kind.clone(), self.key_of(&kind.kind, name, origin)?));
         self.kinds.iter().filter_map(key).collect()
     }
 
-    /// The loaded counts, in the order of [`Observer::keys`], as the component gets them.
-    pub(super) fn counts(&self, loaded: &[u32]) -> Vec<Observation> {
-        if loaded.len() != self.kinds.len() {
-            return Vec::new();
-        }
-        self.kinds
-            .iter()
+    /// What was loaded for [`Observer::keys`], in their order, as the component gets it.
+    pub(super) fn counts(keys: &[(Observation, [u8; 16])], loaded: &[u32]) -> Vec<Observation> {
+        keys.iter()
             .zip(loaded)
-            .map(|(kind, count)| Observation {
+            .map(|((kind, _), count)| Observation {
                 count: *count,
                 ..kind.clone()
             })
@@ -53,7 +48,7 @@ impl Observer {
     pub(super) fn increments(
         &self,
         name: &Name,
-        address: Option<&str>,
+        origin: &Origin,
         counts: &[Count],
     ) -> Vec<(String, [u8; 16], u32, u64)> {
         let increment = |count: &Count| {
@@ -64,7 +59,7 @@ impl Observer {
                 .window;
             Some((
                 count.kind.clone(),
-                self.key_of(&count.kind, name, address)?,
+                self.key_of(&count.kind, name, origin)?,
                 count.by,
                 window,
             ))
@@ -72,27 +67,30 @@ impl Observer {
         counts.iter().filter_map(increment).collect()
     }
 
-    /// The shadow record that stands in for a name without an account: one of a fixed number, always the same for one
-    /// name.
+    /// The shadow record that stands in for a name without an account: one of a fixed number of the tenant's own, always
+    /// the same for one name.
     pub(super) fn shadow(&self, name: &Name) -> AccountId {
-        let digest = self.digest(&[
-            b"shadow",
-            name.tenant.as_bytes(),
-            name.issuer.as_bytes(),
-            name.user.as_bytes(),
-        ]);
-        let number = digest
+        let tenant = name.tenant.as_bytes();
+        let number = self
+            .digest(&[
+                b"shadow",
+                tenant,
+                name.issuer.as_bytes(),
+                name.user.as_bytes(),
+            ])
             .first_chunk::<4>()
             .map_or(0, |first| u32::from_be_bytes(*first))
             % self.shadows;
-        let mut id = [0; 16];
-        if let Some(tail) = id.last_chunk_mut::<4>() {
-            *tail = number.to_be_bytes();
-        }
-        AccountId(id)
+        // A seal is bound to the tenant, so no record may serve two.
+        let digest = self.digest(&[b"shadow record", tenant, &number.to_be_bytes()]);
+        let mut id = AccountId([0; 16]);
+        id.0.iter_mut()
+            .zip(digest)
+            .for_each(|(to, from)| *to = from);
+        id
     }
 
-    fn key_of(&self, kind: &str, name: &Name, address: Option<&str>) -> Option<[u8; 16]> {
+    fn key_of(&self, kind: &str, name: &Name, origin: &Origin) -> Option<[u8; 16]> {
         let digest = match kind {
             "user" => self.digest(&[
                 b"user",
@@ -101,7 +99,13 @@ impl Observer {
                 name.user.as_bytes(),
             ]),
             _ if kind.starts_with("source") => {
-                self.digest(&[kind.as_bytes(), name.tenant.as_bytes(), &source(address?)?])
+                // All who come without an address that can be told are one source: each gateway's.
+                let address = origin.address.as_deref().and_then(source);
+                let source = match &address {
+                    Some(address) => address.as_slice(),
+                    None => origin.gateway.as_bytes(),
+                };
+                self.digest(&[kind.as_bytes(), name.tenant.as_bytes(), source])
             }
             _ => return None,
         };

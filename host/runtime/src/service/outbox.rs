@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use super::StepError;
+use super::{StepError, malformed};
 use crate::contract::{Effect, EffectKind};
 use crate::seal::{SealedBox, effect_binding};
 use crate::store::OutboxRow;
@@ -15,12 +15,11 @@ pub(super) fn row(
     latest: u64,
 ) -> Result<OutboxRow, StepError> {
     let mut id = [0; 16];
-    for (byte, pair) in id.iter_mut().zip(effect.id.as_bytes().chunks(2)) {
-        *byte = pair.iter().fold(0, |value, c| {
-            value << 4 | char::from(*c).to_digit(16).unwrap_or(0) as u8
-        });
-    }
-    let plain = Zeroizing::new(serde_json::to_vec(effect).map_err(|_| StepError::Randomness)?);
+    hex::decode_to_slice(&effect.id, &mut id)
+        .map_err(|_| malformed("an effect's id is not 32 hexadecimal digits"))?;
+    let plain = Zeroizing::new(
+        serde_json::to_vec(effect).map_err(|_| malformed("an effect cannot be written down"))?,
+    );
     let payload = seal
         .seal(&effect_binding(tenant, &id), &plain)
         .map_err(|_| StepError::Randomness)?;

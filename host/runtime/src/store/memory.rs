@@ -1,10 +1,13 @@
 //! A store in memory: for tests, and for whoever needs no more than one process and may forget everything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{AccountId, Commit, Committed, Load, Name, OutboxRow, Query, Store, StoreError, Write};
+use super::{
+    AccountId, Commit, Committed, Load, Name, OutboxRow, Query, SessionEnd, SessionId, Standing,
+    Store, StoreError, Write,
+};
 
 /// Keeps accounts as long as the process lives.
 #[derive(Default)]
@@ -18,6 +21,7 @@ struct State {
     accounts: BTreeMap<AccountId, Account>,
     claims: BTreeMap<(String, [u8; 32]), AccountId>,
     counts: BTreeMap<(String, String, [u8; 16], u64), u32>,
+    ended: BTreeSet<SessionId>,
     outbox: Vec<OutboxRow>,
     audit: Vec<String>,
 }
@@ -83,17 +87,28 @@ impl Store for MemoryStore {
         self.commit_all(vec![commit])
     }
 
-    fn generation(&self, name: &Name) -> Result<Option<u64>, StoreError> {
+    fn standing(
+        &self,
+        name: &Name,
+        session: Option<&SessionId>,
+    ) -> Result<Option<Standing>, StoreError> {
         let state = self.state();
         let Some(id) = state.names.get(&key(name)) else {
             return Ok(None);
         };
-        Ok(Some(
-            state
-                .accounts
-                .get(id)
-                .map_or(0, |account| account.generation),
-        ))
+        let account = state.accounts.get(id);
+        Ok(Some(Standing {
+            generation: account.map_or(0, |account| account.generation),
+            ended: session.is_some_and(|session| state.ended.contains(session)),
+        }))
+    }
+
+    fn end_session(&self, end: SessionEnd) -> impl Future<Output = Result<(), StoreError>> + Send {
+        let mut state = self.state();
+        if state.ended.insert(end.session) {
+            state.audit.push(end.audit);
+        }
+        std::future::ready(Ok(()))
     }
 
     fn commit_all(
@@ -166,15 +181,20 @@ impl State {
             Write::Remove => {
                 self.accounts.remove(&commit.id);
                 self.names.retain(|_, id| *id != commit.id);
-                self.claims.retain(|_, id| *id != commit.id);
             }
         }
         for digest in commit.drop {
-            self.claims.remove(&(commit.tenant.clone(), digest));
+            let claim = (commit.tenant.clone(), digest);
+            if self.claims.get(&claim) == Some(&commit.id) {
+                self.claims.remove(&claim);
+            }
         }
         for digest in commit.take {
             self.claims
                 .insert((commit.tenant.clone(), digest), commit.id);
+        }
+        if !self.accounts.contains_key(&commit.id) {
+            self.claims.retain(|_, id| *id != commit.id);
         }
         for (kind, digest, by, window) in commit.counts {
             let at = (

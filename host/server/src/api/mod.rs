@@ -188,7 +188,7 @@ impl<S: Store> Api<S> {
         let request = asked.request.into_request()?;
         let verdict = self
             .service
-            .authorize(&name, &claims, request)
+            .authorize(&name, None, &claims, request)
             .map_err(|error| {
                 tracing::warn!(
                     client = caller.client.name, user = name.user, application, action = "authorize", %error, "no verdict"

@@ -111,7 +111,7 @@ fn front(folder: &Path) -> anyhow::Result<(Arc<Front<EmbeddedStore>>, String, St
     let front = Front::new(Arc::clone(&service), gateways, &PortalSection::default())?;
     let gateway = front.gateways.all.first().context("no gateway")?;
     let session = Session {
-        id: random::<16>()?.to_vec(),
+        id: random::<16>()?,
         account,
         claims,
     };
@@ -125,7 +125,7 @@ fn front(folder: &Path) -> anyhow::Result<(Arc<Front<EmbeddedStore>>, String, St
 fn signed_in<S: Store>(
     service: &Service<S>,
     name: &cofactor_runtime::store::Name,
-) -> anyhow::Result<(Vec<u8>, Claims)> {
+) -> anyhow::Result<([u8; 16], Claims)> {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let step = |id, action| {
         let event: Event = event(id, action);
@@ -138,7 +138,7 @@ fn signed_in<S: Store>(
     )?;
     let settled = step(3, sign_in(Some(&code_at(START / 1_000)?)))?;
     match settled.outcome {
-        Outcome::Allow(allowance) => Ok((settled.account.0.to_vec(), allowance.claims)),
+        Outcome::Allow(allowance) => Ok((settled.account.0, allowance.claims)),
         other => anyhow::bail!("not signed in: {other:?}"),
     }
 }

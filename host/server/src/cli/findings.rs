@@ -27,6 +27,11 @@ fn describe(finding: &Finding) -> String {
             "the database was put back: its newest row is {found}, the anchor of {} has seen row {anchored}",
             output::instant(*time)
         ),
+        Finding::ClockBehind { newest, now } => format!(
+            "the clock says {}, but the newest row is of {}: one of them is wrong",
+            output::instant(*now),
+            output::instant(*newest)
+        ),
         Finding::AnchorMissing => {
             "the anchor is missing: whether the database was put back cannot be told".to_owned()
         }

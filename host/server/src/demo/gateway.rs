@@ -97,7 +97,7 @@ async fn sign_out<S: Store>(State(gateway): State<Arc<Gateway<S>>>, parts: Parts
         return StatusCode::BAD_REQUEST.into_response();
     };
     if let Some(id) = passed(&parts.headers) {
-        gateway.end_session(&id, &target, &parts.headers);
+        gateway.end_session(&id, &target, &parts.headers).await;
         gateway.demo.visitors.dismiss(&id);
     }
     let mut response = (StatusCode::SEE_OTHER, [(LOCATION, "/sign-in")]).into_response();
@@ -231,18 +231,19 @@ impl<S: Store> Gateway<S> {
         Some(())
     }
 
-    fn end_session(&self, id: &str, target: &Address, headers: &HeaderMap) {
+    async fn end_session(&self, id: &str, target: &Address, headers: &HeaderMap) {
         let front = &self.demo.front;
         let user = self
             .demo
             .visitors
             .user(id)
             .and_then(|user| front.gateways.names.canonical(user.as_bytes()).ok());
-        if let (Some(user), Some(gateway), Ok(now)) =
-            (user, front.gateways.all.first(), front.service.now())
-            && let Some(session) = front.session(gateway, &user, &target.site, headers)
-        {
-            front.sessions.end(&session, now);
+        let (Some(user), Some(gateway)) = (user, front.gateways.all.first()) else {
+            return;
+        };
+        let ended = front.sign_out(gateway, &user, &target.site, None, headers);
+        if let Err(error) = ended.await {
+            tracing::error!(%error, "the session goes on");
         }
     }
 }

@@ -26,9 +26,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::from_fn;
-use cofactor_runtime::contract::{Claims, Denial, Request, StepUp, Verdict};
+use cofactor_runtime::contract::{Claims, Denial, Origin, Request, StepUp, Verdict};
 use cofactor_runtime::service::{Service, StepError};
-use cofactor_runtime::store::Store;
+use cofactor_runtime::store::{AccountId, Name, SessionId, Store, StoreError};
 
 use crate::names::CanonicalName;
 use crate::{log, portal};
@@ -59,8 +59,7 @@ impl<S: Store> Front<S> {
         gateways: Gateways,
         portal: &portal::PortalSection,
     ) -> Result<Self, StepError> {
-        let lifetime = service.host_policy().session_lifetime;
-        let sessions = Sessions::new(service.sealed_box("session"), lifetime);
+        let sessions = Sessions::new(service.sealed_box("session"), service.digest_key("session"));
         let desk = portal::Desk::new(&service, portal)?;
         Ok(Self {
             service,
@@ -78,20 +77,10 @@ impl<S: Store> Front<S> {
         let gateway = visit.gateway;
         let name = gateway.account(visit.user);
         let mut weaker = Judgement::None;
-        let mut generation = None;
         for value in Cookie::Session.values(headers, &visit.target.site) {
-            // Asked once a request, and only if there is a session to ask about.
-            let generation = match generation {
-                Some(known) => known,
-                None => *generation.insert(self.service.generation(&name)?),
-            };
-            let Some(generation) = generation else {
-                return Ok(Judgement::None);
-            };
             let question = Question::new(gateway, visit.user, visit.address, value);
-            if let Some(pass) = self
-                .sessions
-                .pass(&question, generation, self.service.now()?)
+            if let Some(pass) = self.sessions.pass(&question, self.service.now()?)
+                && self.holds(&name, &pass)?
             {
                 return Ok(Judgement::Pass {
                     pass,
@@ -107,10 +96,14 @@ impl<S: Store> Front<S> {
                 path: visit.target.path().to_owned(),
                 method: visit.method.to_owned(),
                 address: visit.address.map(str::to_owned),
-                generation,
+                generation: 0,
                 ended: false,
             };
-            weaker = match self.service.authorize(&name, &session.claims, request)? {
+            let id = SessionId(session.id);
+            weaker = match self
+                .service
+                .authorize(&name, Some(&id), &session.claims, request)?
+            {
                 Verdict::Pass(passage) => {
                     let renewed = passage.renewed.map(|claims| Session {
                         claims,
@@ -119,8 +112,7 @@ impl<S: Store> Front<S> {
                     let claims = renewed
                         .as_ref()
                         .map_or(&session.claims, |session| &session.claims);
-                    let Some(pass) = pass(visit.user, claims, passage.until, generation, &session)
-                    else {
+                    let Some(pass) = pass(visit.user, claims, passage.until, id) else {
                         continue;
                     };
                     let pass = Arc::new(pass);
@@ -139,18 +131,69 @@ impl<S: Store> Front<S> {
         Ok(weaker)
     }
 
-    /// The session that a request came with, judged or not.
-    #[must_use]
+    /// Whether account and session still stand as they did when the pass was given.
+    fn holds(&self, name: &Name, pass: &Pass) -> Result<bool, StoreError> {
+        let standing = self.service.standing(name, Some(&pass.session))?;
+        Ok(standing
+            .is_some_and(|standing| !standing.ended && standing.generation == pass.generation))
+    }
+
+    /// The session that a request came with, judged or not, unless it was ended.
+    ///
+    /// # Errors
+    /// Where the store cannot answer.
     pub fn session(
         &self,
         gateway: &Gateway,
         user: &CanonicalName,
         site: &Site,
         headers: &HeaderMap,
-    ) -> Option<Session> {
-        Cookie::Session
-            .values(headers, site)
-            .find_map(|value| self.sessions.open(gateway, user, value))
+    ) -> Result<Option<Session>, StepError> {
+        let name = gateway.account(user);
+        for value in Cookie::Session.values(headers, site) {
+            if let Some(session) = self.sessions.open(gateway, user, value) {
+                let id = SessionId(session.id);
+                let standing = self.service.standing(&name, Some(&id))?;
+                if standing.is_some_and(|standing| !standing.ended) {
+                    return Ok(Some(session));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Ends the session that a request came with, and says whether there was one.
+    ///
+    /// # Errors
+    /// Where it could not be made durable: the session goes on.
+    pub async fn sign_out(
+        &self,
+        gateway: &Gateway,
+        user: &CanonicalName,
+        site: &Site,
+        address: Option<&str>,
+        headers: &HeaderMap,
+    ) -> Result<bool, StepError> {
+        let Some(session) = self.session(gateway, user, site, headers)? else {
+            return Ok(false);
+        };
+        let (account, id) = (AccountId(session.account), SessionId(session.id));
+        let origin = Origin {
+            user: user.as_str().to_owned(),
+            known: true,
+            groups: Vec::new(),
+            application: gateway.application.clone(),
+            gateway: gateway.name.clone(),
+            binding: Vec::new(),
+            address: address.map(str::to_owned),
+            language: String::new(),
+        };
+        let name = gateway.account(user);
+        self.service
+            .end_session(&name, &origin, account, id)
+            .await?;
+        tracing::info!(gateway = gateway.name, user = user.as_str(), "signed out");
+        Ok(true)
     }
 
     /// The header that gives a session to the browser, for as long as the session may live.
@@ -221,17 +264,11 @@ fn is_over(denial: &Denial) -> bool {
     )
 }
 
-fn pass(
-    user: &CanonicalName,
-    claims: &Claims,
-    until: u64,
-    generation: u64,
-    session: &Session,
-) -> Option<Pass> {
+fn pass(user: &CanonicalName, claims: &Claims, until: u64, session: SessionId) -> Option<Pass> {
     Some(Pass {
         until,
-        generation,
-        session: session.id.clone(),
+        generation: claims.generation,
+        session,
         user: HeaderValue::from_bytes(user.as_str().as_bytes()).ok()?,
         method: HeaderValue::try_from(&claims.method).ok()?,
         level: HeaderValue::from(u16::from(claims.level)),
@@ -251,7 +288,7 @@ mod tests {
 
     use axum::http::header::COOKIE;
     use cofactor_runtime::clock::{Clock, ClockJumped};
-    use cofactor_runtime::contract::{Action, Administration, AdministrationChange, Event, Origin};
+    use cofactor_runtime::contract::{Action, Administration, AdministrationChange, Event};
     use cofactor_runtime::plugin::{Options, Plugin};
     use cofactor_runtime::seal::KeyRing;
     use cofactor_runtime::store::memory::MemoryStore;
@@ -326,11 +363,17 @@ mod tests {
             let name = self.gateway.account(&self.user);
             let now = self.clock.now().unwrap();
             let session = Session {
-                id: vec![1; 16],
-                account: vec![2; 16],
+                id: [1; 16],
+                account: [2; 16],
                 claims: Claims {
                     application: application.into(),
-                    generation: self.front.service.generation(&name).unwrap().unwrap(),
+                    generation: self
+                        .front
+                        .service
+                        .standing(&name, None)
+                        .unwrap()
+                        .unwrap()
+                        .generation,
                     level,
                     method: "totp".into(),
                     amr: vec!["otp".into(), "mfa".into()],
@@ -348,6 +391,13 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert(COOKIE, HeaderValue::try_from(cookie).unwrap());
             headers
+        }
+
+        async fn sign_out(&self, headers: &HeaderMap) -> bool {
+            self.front
+                .sign_out(&self.gateway, &self.user, &self.target.site, None, headers)
+                .await
+                .unwrap()
         }
 
         fn judge(&self, headers: &HeaderMap) -> &'static str {
@@ -393,6 +443,16 @@ mod tests {
         assert_eq!(house.judge(&house.cookie("wiki", 2)), "pass");
         house.administer(3, AdministrationChange::Remove).await;
         assert_eq!(house.judge(&cookie), "none");
+    }
+
+    #[tokio::test]
+    async fn a_session_that_was_signed_out_is_none_at_the_next_request() {
+        let house = House::with_an_account().await;
+        let cookie = house.cookie("wiki", 2);
+        assert_eq!(house.judge(&cookie), "pass");
+        assert!(house.sign_out(&cookie).await);
+        assert_eq!(house.judge(&cookie), "none");
+        assert!(!house.sign_out(&cookie).await);
     }
 
     #[tokio::test]

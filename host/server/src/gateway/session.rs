@@ -2,19 +2,22 @@
 //!
 //! A cookie opens only for the gateway, tenant, issuer and user that it was made for: these are what the seal is bound
 //! to, so that one user's session under another's first factor is no session at all. The claims are judged by the
-//! component, and every request asks the store for the account's session generation, so that a revoked session ends
-//! with the next request. A pass is kept for as long as the component allowed.
+//! component, and every request asks the store how account and session stand, so that a session that was revoked or signed
+//! out ends with the next request, at every host of the store. A pass is kept for as long as the component allowed.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::HeaderValue;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cofactor_runtime::contract::Claims;
 use cofactor_runtime::seal::SealedBox;
+use cofactor_runtime::store::SessionId;
+use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use super::config::Gateway;
 use crate::names::CanonicalName;
@@ -22,12 +25,12 @@ use crate::names::CanonicalName;
 /// What a cookie holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
-    /// Names the session, so that it can be ended alone. Random.
-    #[serde(with = "cofactor_runtime::contract::bytes")]
-    pub id: Vec<u8>,
+    /// Names the session, so that it can be ended alone: see [`Sessions::id`].
+    #[serde(with = "hex")]
+    pub id: [u8; 16],
     /// The account that it was made for.
-    #[serde(with = "cofactor_runtime::contract::bytes")]
-    pub account: Vec<u8>,
+    #[serde(with = "hex")]
+    pub account: [u8; 16],
     /// What was proved.
     pub claims: Claims,
 }
@@ -36,18 +39,34 @@ pub struct Session {
 pub struct Sessions {
     seal: SealedBox,
     passes: Passes,
-    ended: Ended,
+    names: Zeroizing<[u8; 32]>,
 }
 
 impl Sessions {
-    /// With a seal of their own. A cookie lives at most `lifetime` milliseconds.
+    /// With a seal and a digest key of their own.
     #[must_use]
-    pub fn new(seal: SealedBox, lifetime: u64) -> Self {
+    pub fn new(seal: SealedBox, names: Zeroizing<[u8; 32]>) -> Self {
         Self {
             seal,
             passes: Passes::default(),
-            ended: Ended::new(lifetime),
+            names,
         }
+    }
+
+    /// The id of the session that an event of an account begins. The same event begins the same session: a form that is
+    /// sent again after signing out brings back a session that is over.
+    #[must_use]
+    pub fn id(&self, account: &[u8; 16], event: &[u8]) -> [u8; 16] {
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.names.as_slice()) else {
+            return [0; 16];
+        };
+        mac.update(account);
+        mac.update(event);
+        let mut id = [0; 16];
+        id.iter_mut()
+            .zip(mac.finalize().into_bytes())
+            .for_each(|(to, from)| *to = from);
+        id
     }
 
     /// The cookie's value.
@@ -63,7 +82,8 @@ impl Sessions {
         Some(URL_SAFE_NO_PAD.encode(sealed))
     }
 
-    /// What a cookie's value holds: none if it was altered, made for another user or gateway, or ended.
+    /// What a cookie's value holds: none if it was altered, or made for another user or gateway. Whether it was ended is
+    /// the store's to say.
     #[must_use]
     pub fn open(&self, gateway: &Gateway, user: &CanonicalName, value: &str) -> Option<Session> {
         // The longest that is ever made has less than half of this.
@@ -72,21 +92,13 @@ impl Sessions {
         }
         let sealed = URL_SAFE_NO_PAD.decode(value).ok()?;
         let plain = self.seal.open(&binding(gateway, user), &sealed)?;
-        let session: Session = serde_json::from_slice(&plain).ok()?;
-        (!self.ended.has(&session.id)).then_some(session)
+        serde_json::from_slice(&plain).ok()
     }
 
-    /// Ends one session, here and now. Other processes refuse it only when it is renewed or its time is over: what ends
-    /// sessions everywhere is the account's generation.
-    pub fn end(&self, session: &Session, now: u64) {
-        self.ended.add(session.id.clone(), now);
-        self.passes.forget(&session.id);
-    }
-
-    /// A pass that still holds.
+    /// A pass whose time is not over. It holds if the account and the session still stand as they did.
     #[must_use]
-    pub fn pass(&self, question: &Question, generation: u64, now: u64) -> Option<Arc<Pass>> {
-        self.passes.get(question, generation, now)
+    pub fn pass(&self, question: &Question, now: u64) -> Option<Arc<Pass>> {
+        self.passes.get(question, now)
     }
 
     /// Keeps a pass.
@@ -137,7 +149,7 @@ pub struct Pass {
     /// The account's generation that it was given under.
     pub generation: u64,
     /// Which session.
-    pub session: Vec<u8>,
+    pub session: SessionId,
     /// Who.
     pub user: HeaderValue,
     /// By which method.
@@ -159,13 +171,13 @@ struct Passes {
 }
 
 impl Passes {
-    fn get(&self, question: &Question, generation: u64, now: u64) -> Option<Arc<Pass>> {
+    fn get(&self, question: &Question, now: u64) -> Option<Arc<Pass>> {
         let mut shard = self
             .shard(question)?
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let pass = shard.get(question)?;
-        if now < pass.until && generation == pass.generation {
+        if now < pass.until {
             return Some(Arc::clone(pass));
         }
         shard.remove(question);
@@ -182,55 +194,8 @@ impl Passes {
         }
     }
 
-    fn forget(&self, session: &[u8]) {
-        for shard in &self.shards {
-            shard
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .retain(|_, pass| pass.session != session);
-        }
-    }
-
     fn shard(&self, question: &Question) -> Option<&Mutex<HashMap<Question, Arc<Pass>>>> {
         self.shards.get(usize::from(question.0.first()? % 16))
-    }
-}
-
-const MOST_ENDED: usize = 65_536;
-
-/// Sessions that were signed out before their time. Bounded: beyond it the ones that end soonest go first.
-struct Ended {
-    lifetime: u64,
-    until: RwLock<HashMap<Vec<u8>, u64>>,
-}
-
-impl Ended {
-    fn new(lifetime: u64) -> Self {
-        Self {
-            lifetime,
-            until: RwLock::default(),
-        }
-    }
-
-    fn add(&self, id: Vec<u8>, now: u64) {
-        let mut until = self.until.write().unwrap_or_else(PoisonError::into_inner);
-        if until.len() >= MOST_ENDED {
-            until.retain(|_, end| *end > now);
-        }
-        if until.len() >= MOST_ENDED {
-            let mut ends: Vec<u64> = until.values().copied().collect();
-            let (_, middle, _) = ends.select_nth_unstable(MOST_ENDED / 2);
-            let middle = *middle;
-            until.retain(|_, end| *end > middle);
-        }
-        until.insert(id, now.saturating_add(self.lifetime));
-    }
-
-    fn has(&self, id: &[u8]) -> bool {
-        self.until
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains_key(id)
     }
 }
 
@@ -285,8 +250,8 @@ pub(crate) mod tests {
 
     fn session() -> Session {
         Session {
-            id: vec![7; 16],
-            account: vec![1; 16],
+            id: [7; 16],
+            account: [1; 16],
             claims: Claims {
                 application: "wiki".into(),
                 generation: 3,
@@ -302,7 +267,8 @@ pub(crate) mod tests {
     }
 
     fn sessions() -> Sessions {
-        Sessions::new(KeyRing::generate(0).unwrap().sealed_box("session"), 1000)
+        let ring = KeyRing::generate(0).unwrap();
+        Sessions::new(ring.sealed_box("session"), ring.digest_key("session"))
     }
 
     #[test]
@@ -329,22 +295,21 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_session_that_was_ended_does_not_open() {
+    fn an_event_begins_one_session_of_one_account() {
         let sessions = sessions();
-        let gateway = gateway("one");
-        let value = sessions.seal(&gateway, &user("alice"), &session()).unwrap();
-        sessions.end(&session(), 5);
-        assert_eq!(sessions.open(&gateway, &user("alice"), &value), None);
+        assert_eq!(sessions.id(&[1; 16], b"a"), sessions.id(&[1; 16], b"a"));
+        assert_ne!(sessions.id(&[1; 16], b"a"), sessions.id(&[2; 16], b"a"));
+        assert_ne!(sessions.id(&[1; 16], b"a"), sessions.id(&[1; 16], b"b"));
     }
 
     #[test]
-    fn a_pass_holds_until_its_time_or_generation_is_over() {
+    fn a_pass_is_kept_until_its_time_is_over() {
         let sessions = sessions();
         let text = HeaderValue::from_static("x");
         let pass = Arc::new(Pass {
             until: 100,
             generation: 3,
-            session: vec![7; 16],
+            session: SessionId([7; 16]),
             user: text.clone(),
             method: text.clone(),
             level: text.clone(),
@@ -353,21 +318,11 @@ pub(crate) mod tests {
         let ask =
             |name: &str, address| Question::new(&gateway(name), &user("alice"), address, "cookie");
         let question = ask("one", Some("192.0.2.1"));
-        let keep = || sessions.keep(question, Arc::clone(&pass));
-        keep();
-        assert!(sessions.pass(&question, 3, 99).is_some());
-        assert!(
-            sessions
-                .pass(&ask("two", Some("192.0.2.1")), 3, 99)
-                .is_none()
-        );
-        assert!(sessions.pass(&ask("one", None), 3, 99).is_none());
-        assert!(sessions.pass(&question, 4, 99).is_none());
-        keep();
-        assert!(sessions.pass(&question, 3, 100).is_none());
-        keep();
-        sessions.end(&session(), 5);
-        assert!(sessions.pass(&question, 3, 99).is_none());
+        sessions.keep(question, Arc::clone(&pass));
+        assert!(sessions.pass(&question, 99).is_some());
+        assert!(sessions.pass(&ask("two", Some("192.0.2.1")), 99).is_none());
+        assert!(sessions.pass(&ask("one", None), 99).is_none());
+        assert!(sessions.pass(&question, 100).is_none());
     }
 
     #[test]

@@ -217,7 +217,7 @@ impl<S: Store> Posted<S> {
         step(&self.front, &self.visitor, self.token.id.clone(), action).await
     }
 
-    /// The session that it came with, judged or not.
+    /// The session that it came with, judged or not, unless it was ended.
     pub(super) fn session(&self) -> Result<Option<Session>, Trouble> {
         let visitor = &self.visitor;
         Ok(self.front.session(
@@ -225,7 +225,7 @@ impl<S: Store> Posted<S> {
             &visitor.user,
             &visitor.site,
             &self.headers,
-        ))
+        )?)
     }
 
     /// Where the outcome of a step leads.
@@ -233,7 +233,7 @@ impl<S: Store> Posted<S> {
         sign_in::settle(
             &self.front,
             &self.visitor,
-            settled,
+            (&self.token.id, settled),
             &self.token.back,
             &self.headers,
         )

@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use cofactor_runtime::contract::{
-    Action, Answer, Challenge, Claims, Outcome, Proof, SignIn, StepUp, Surface,
+    Action, Answer, Challenge, Outcome, Proof, SignIn, StepUp, Surface,
 };
 use cofactor_runtime::service::Settled;
 use cofactor_runtime::store::Store;
@@ -93,8 +93,8 @@ async fn challenge<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Response
         ..SignIn::new(Surface::REDIRECT)
     });
     let id = random_id().ok_or_else(Trouble::service)?.to_vec();
-    let settled = form::step(front, &visitor, id, action).await?;
-    settle(front, &visitor, settled, &back, &parts.headers)
+    let settled = form::step(front, &visitor, id.clone(), action).await?;
+    settle(front, &visitor, (&id, settled), &back, &parts.headers)
 }
 
 async fn judge_answer<S: Store>(posted: &Posted<S>) -> Result<Response, Trouble> {
@@ -109,11 +109,11 @@ async fn judge_answer<S: Store>(posted: &Posted<S>) -> Result<Response, Trouble>
     posted.settle(posted.step(action).await?)
 }
 
-/// Where an outcome leads.
+/// Where the outcome of an event leads.
 pub(super) fn settle<S: Store>(
     front: &Front<S>,
     visitor: &Visitor,
-    settled: Settled,
+    (event, settled): (&[u8], Settled),
     back: &str,
     headers: &HeaderMap,
 ) -> Result<Response, Trouble> {
@@ -122,7 +122,11 @@ pub(super) fn settle<S: Store>(
     } = settled;
     match outcome {
         Outcome::Allow(allowance) => {
-            let session = session(account.0.to_vec(), allowance.claims)?;
+            let session = Session {
+                id: front.sessions.id(&account.0, event),
+                account: account.0,
+                claims: allowance.claims,
+            };
             leave(front, visitor, Some(session), back, headers)
         }
         Outcome::Challenge(challenge) => page(front, visitor, &challenge, back),
@@ -134,15 +138,6 @@ pub(super) fn settle<S: Store>(
             Err(Trouble::denied("service-error", address(back, false)))
         }
     }
-}
-
-fn session(account: Vec<u8>, claims: Claims) -> Result<Session, Trouble> {
-    let id = random_id().ok_or_else(Trouble::service)?.to_vec();
-    Ok(Session {
-        id,
-        account,
-        claims,
-    })
 }
 
 /// Gives the browser its session, if it is a new one, and sends it back.
@@ -161,8 +156,10 @@ fn leave<S: Store>(
         ),
         None => None,
     };
-    let session =
-        session.or_else(|| front.session(&visitor.gateway, &visitor.user, &visitor.site, headers));
+    let session = match session {
+        Some(session) => Some(session),
+        None => front.session(&visitor.gateway, &visitor.user, &visitor.site, headers)?,
+    };
     let to = handoff::way_back(front, visitor, session, back)?;
     Ok(with_browser(
         with_cookie(redirect(&to)?, cookie),

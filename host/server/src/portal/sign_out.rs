@@ -33,7 +33,7 @@ pub(super) async fn here<S: Store>(
     request: Request,
 ) -> Result<Response, Response> {
     let posted = Posted::read(front, request, Purpose::SignOut).await?;
-    Ok(posted.respond(end(&posted)))
+    Ok(posted.respond(end(&posted).await))
 }
 
 /// POST `/.cofactor/sign-out/everywhere`
@@ -62,17 +62,17 @@ fn ask<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Response, Trouble> {
     Ok(Page::of(front, &visitor, text("title")).show(StatusCode::OK, &content))
 }
 
-fn end<S: Store>(posted: &Posted<S>) -> Result<Response, Trouble> {
+async fn end<S: Store>(posted: &Posted<S>) -> Result<Response, Trouble> {
     let Posted { front, visitor, .. } = posted;
-    if let Some(session) = posted.session()? {
-        let now = front.service.now().map_err(|_| Trouble::service())?;
-        front.sessions.end(&session, now);
-        tracing::info!(
-            gateway = visitor.gateway.name,
-            user = visitor.user.as_str(),
-            "signed out"
-        );
-    }
+    front
+        .sign_out(
+            &visitor.gateway,
+            &visitor.user,
+            &visitor.site,
+            visitor.address.as_deref(),
+            &posted.headers,
+        )
+        .await?;
     Ok(gone(front, visitor, "done-lead"))
 }
 

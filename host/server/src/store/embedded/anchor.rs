@@ -9,7 +9,10 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use rusqlite::Connection;
+
 use super::chain::Head;
+use super::number::stored;
 
 /// First line of the file: what it is, and the version of its format.
 const TITLE: &str = "cofactor anchor 1";
@@ -37,8 +40,40 @@ impl Anchor {
         }
     }
 
+    /// Brings the file up to the newest durable row of the database. Processes that share the database take turns, and the
+    /// row is read while it is this one's turn, so the file never goes back. Nor does its instant, which says until when
+    /// codes may have been accepted.
+    pub(super) fn raise(path: &Path, connection: &Connection) -> io::Result<()> {
+        let turn = File::open(folder(path))?;
+        turn.lock()?;
+        let before = match Self::read(path) {
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => None,
+            other => other?,
+        };
+        let mut next = Self::of(connection).map_err(io::Error::other)?;
+        if let Some(before) = &before {
+            next.head.time = next.head.time.max(before.head.time);
+        }
+        if before == Some(next) {
+            return Ok(());
+        }
+        next.write(path)
+    }
+
+    /// What the file ought to say.
+    fn of(connection: &Connection) -> rusqlite::Result<Self> {
+        let (database, epoch) = connection
+            .prepare_cached("SELECT database, epoch FROM meta")?
+            .query_row([], |row| Ok((row.get(0)?, stored(row, 1)?)))?;
+        Ok(Self {
+            database,
+            epoch,
+            head: Head::read(connection)?,
+        })
+    }
+
     /// Replaces the file: afterwards it is the old one or the new one, whatever happens, and the new one is durable.
-    pub(super) fn write(&self, path: &Path) -> io::Result<()> {
+    fn write(&self, path: &Path) -> io::Result<()> {
         let temporary = beside(path)?;
         let written = self.write_to(&temporary).and_then(|()| {
             fs::rename(&temporary, path)?;

@@ -5,10 +5,10 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use cofactor_runtime::store::{AccountId, Commit, Committed, Name, OutboxRow, Write};
+use cofactor_runtime::store::{AccountId, Commit, Committed, Name, OutboxRow, SessionEnd, Write};
 
 use super::chain::{Facts, Head, subject};
-use super::counts;
+use super::counts::Count;
 use super::number::{stored, whole};
 
 /// What the writer can be asked to do.
@@ -28,6 +28,8 @@ pub(super) enum Work {
     Rename { from: Name, to: Name, now: u64 },
     /// An effect is done, or given up: its payload goes.
     Settle { effect: [u8; 16], now: u64 },
+    /// A session was signed out.
+    End(SessionEnd),
 }
 
 /// The row that a record's version stands in when the step itself has nothing to tell.
@@ -50,6 +52,7 @@ impl Work {
             } => reseal(connection, *id, *version, record),
             Self::Rename { from, to, now } => rename(connection, head, from, to, *now),
             Self::Settle { effect, now } => settle(connection, effect, *now),
+            Self::End(end) => end_session(connection, head, end),
         }
     }
 
@@ -59,6 +62,7 @@ impl Work {
             Self::Commit(commit) => commit.now,
             Self::All(commits) => commits.iter().map(|commit| commit.now).max().unwrap_or(0),
             Self::Rename { now, .. } | Self::Settle { now, .. } => *now,
+            Self::End(end) => end.now,
             Self::Reseal { .. } => 0,
         }
     }
@@ -69,6 +73,16 @@ impl Work {
             Self::All(commits) => commits.len(),
             _ => 1,
         }
+    }
+
+    /// How many counts it adds to, at most.
+    pub(super) fn counts(&self) -> u32 {
+        let counts = match self {
+            Self::Commit(commit) => commit.counts.len(),
+            Self::All(commits) => commits.iter().map(|commit| commit.counts.len()).sum(),
+            _ => 0,
+        };
+        u32::try_from(counts).unwrap_or(u32::MAX)
     }
 }
 
@@ -122,8 +136,14 @@ fn apply(connection: &Connection, head: &mut Head, commit: &Commit) -> rusqlite:
         hold(connection, name, commit.id)?;
     }
     write_claims(connection, commit)?;
-    for increment in &commit.counts {
-        counts::add(connection, &commit.tenant, increment, commit.now)?;
+    for (kind, key, by, window) in &commit.counts {
+        let count = Count {
+            tenant: &commit.tenant,
+            kind,
+            key,
+            window: *window,
+        };
+        count.add(connection, *by, commit.now)?;
     }
     for row in &commit.outbox {
         post(connection, commit, row)?;
@@ -134,17 +154,22 @@ fn apply(connection: &Connection, head: &mut Head, commit: &Commit) -> rusqlite:
 /// What stands in the account's row now.
 enum Found {
     Nothing,
-    Row { version: u64, generation: u64 },
+    Row {
+        row: i64,
+        version: u64,
+        generation: u64,
+    },
 }
 
 impl Found {
     fn read(connection: &Connection, id: AccountId) -> rusqlite::Result<Self> {
         let row = connection
-            .prepare_cached("SELECT version, generation FROM accounts WHERE id = ?1")?
+            .prepare_cached("SELECT row, version, generation FROM accounts WHERE id = ?1")?
             .query_row([&id.0], |row| {
                 Ok(Self::Row {
-                    version: stored(row, 0)?,
-                    generation: stored(row, 1)?,
+                    row: row.get(0)?,
+                    version: stored(row, 1)?,
+                    generation: stored(row, 2)?,
                 })
             })
             .optional()?;
@@ -184,24 +209,25 @@ fn write_record(
                 ))?;
             Ok((Some(next), Some(commit.generation)))
         }
-        (Write::Put(record), Found::Row { .. }) => {
+        (Write::Put(record), Found::Row { row, .. }) => {
             connection
                 .prepare_cached(
-                    "UPDATE accounts SET version = ?2, generation = ?3, record = ?4 WHERE id = ?1",
+                    "UPDATE accounts SET version = ?2, generation = ?3, record = ?4 WHERE row = ?1",
                 )?
-                .execute((&commit.id.0, whole(next), whole(commit.generation), record))?;
+                .execute((row, whole(next), whole(commit.generation), record))?;
             Ok((Some(next), Some(commit.generation)))
         }
         (
             Write::Keep,
             Found::Row {
+                row,
                 version,
                 generation,
             },
         ) if *generation != commit.generation => {
             connection
-                .prepare_cached("UPDATE accounts SET generation = ?2 WHERE id = ?1")?
-                .execute((&commit.id.0, whole(commit.generation)))?;
+                .prepare_cached("UPDATE accounts SET generation = ?2 WHERE row = ?1")?
+                .execute((row, whole(commit.generation)))?;
             Ok((Some(*version), Some(commit.generation)))
         }
         (Write::Keep, _) => Ok((None, None)),
@@ -339,6 +365,25 @@ fn settle(connection: &Connection, effect: &[u8; 16], now: u64) -> rusqlite::Res
         0 => Committed::Conflict,
         _ => Committed::Done,
     })
+}
+
+/// Said twice, it is ended once.
+fn end_session(
+    connection: &Connection,
+    head: &mut Head,
+    end: &SessionEnd,
+) -> rusqlite::Result<Committed> {
+    let added = connection
+        .prepare_cached("INSERT INTO ended VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
+        .execute((&end.session.0, whole(end.expires)))?;
+    if added > 0 {
+        let facts = Facts {
+            account: Some(end.account),
+            ..Facts::default()
+        };
+        head.append(connection, end.now, &facts, &end.audit)?;
+    }
+    Ok(Committed::Done)
 }
 
 fn hold(connection: &Connection, name: &Name, id: AccountId) -> rusqlite::Result<()> {

@@ -110,7 +110,7 @@ pub(super) fn check(connection: &Connection) -> Result<(), StoreError> {
     loop {
         let page = names(connection, last.as_ref(), 1_000).map_err(failed)?;
         for (name, _) in &page {
-            read::generation(connection, name)?;
+            read::standing(connection, name, None)?;
         }
         match page.into_iter().last() {
             Some((name, _)) => last = Some(name),

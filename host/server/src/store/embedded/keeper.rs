@@ -20,12 +20,10 @@ const PERIOD: Duration = Duration::from_secs(1);
 
 /// What the keeper watches over.
 pub(super) struct Kept {
-    /// The anchor as it was written last.
-    pub(super) anchor: Anchor,
-    /// Where it is written.
+    /// The newest row that the anchor has, by this process's doing.
+    pub(super) anchored: u64,
+    /// Where the anchor is.
     pub(super) path: PathBuf,
-    /// The newest durable row.
-    pub(super) durable: Arc<Mutex<Head>>,
     /// Carries the log over, and reads whether another process has found the database rolled back.
     pub(super) connection: Connection,
     /// What loads answer.
@@ -79,27 +77,21 @@ impl Kept {
 
     fn keep(&mut self) {
         match epoch(&self.connection) {
-            Ok((epoch, refuse_before)) => {
-                self.anchor.epoch = epoch;
+            Ok((_, refuse_before)) => {
                 self.refuse_before
                     .fetch_max(refuse_before, Ordering::Relaxed);
             }
             Err(error) => tracing::error!(%error, "the store's epoch cannot be read"),
         }
-        let head = *self.durable.lock().unwrap_or_else(PoisonError::into_inner);
-        if head.seq <= self.anchor.head.seq {
+        let newest = match Head::read(&self.connection) {
+            Ok(head) => head.seq,
+            Err(error) => return report(&self.path, &error),
+        };
+        if newest == self.anchored {
             return;
         }
-        let next = Anchor {
-            head: Head {
-                // The anchor's instant says until when codes may have been accepted: it never goes back.
-                time: head.time.max(self.anchor.head.time),
-                ..head
-            },
-            ..self.anchor
-        };
-        match next.write(&self.path) {
-            Ok(()) => self.anchor = next,
+        match Anchor::raise(&self.path, &self.connection) {
+            Ok(()) => self.anchored = newest,
             Err(error) => report(&self.path, &error),
         }
     }
@@ -112,7 +104,7 @@ pub(super) fn epoch(connection: &Connection) -> rusqlite::Result<(u64, u64)> {
         .query_row([], |row| Ok((stored(row, 0)?, stored(row, 1)?)))
 }
 
-fn report(path: &Path, error: &std::io::Error) {
+fn report(path: &Path, error: &impl std::fmt::Display) {
     tracing::error!(
         path = %path.display(),
         %error,

@@ -27,8 +27,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use cofactor_runtime::store::{AccountId, Commit, Committed, Load, Name, Query, Store, StoreError};
-use rusqlite::ErrorCode;
+use cofactor_runtime::store::{
+    AccountId, Commit, Committed, Load, Name, Query, SessionEnd, SessionId, Standing, Store,
+    StoreError,
+};
+use rusqlite::{ErrorCode, ffi};
 
 use apply::Work;
 use keeper::Keeper;
@@ -217,9 +220,17 @@ impl Store for EmbeddedStore {
         self.writer.ask(Work::Commit(Box::new(commit))).await
     }
 
-    fn generation(&self, name: &Name) -> Result<Option<u64>, StoreError> {
+    fn standing(
+        &self,
+        name: &Name,
+        session: Option<&SessionId>,
+    ) -> Result<Option<Standing>, StoreError> {
         self.readers
-            .snapshot(|connection| read::generation(connection, name))
+            .snapshot(|connection| read::standing(connection, name, session))
+    }
+
+    async fn end_session(&self, end: SessionEnd) -> Result<(), StoreError> {
+        self.writer.ask(Work::End(end)).await.map(drop)
     }
 
     async fn commit_all(&self, commits: Vec<Commit>) -> Result<Committed, StoreError> {
@@ -236,16 +247,35 @@ impl Drop for EmbeddedStore {
     }
 }
 
-/// Who is to blame decides what a gateway may do: only what no client can cause is `Unavailable`, and a malformed file is
-/// somebody's doing until shown otherwise.
+/// Who is to blame decides what a gateway may do. `Unavailable`, which a fail mode may answer with open doors, is only what
+/// no client can bring about: the disk fails, or has become read-only. A full disk, too many descriptors or no memory are
+/// overload, and a malformed file is somebody's doing until shown otherwise.
 fn refusal(error: &rusqlite::Error) -> StoreError {
-    match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Overloaded,
-        Some(
-            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::ConstraintViolation,
-        ) => StoreError::Tampered(error.to_string()),
-        Some(_) => StoreError::Unavailable(error.to_string()),
+    let Some(code) = error.sqlite_error() else {
         // Not SQLite's: a value in a row has another type than was ever written.
-        None => StoreError::Tampered(error.to_string()),
+        return StoreError::Tampered(error.to_string());
+    };
+    match (code.code, code.extended_code) {
+        (ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, _) => StoreError::Overloaded,
+        // SQLITE_ERROR: our statements are right, so the tables are not ours any more.
+        (
+            ErrorCode::DatabaseCorrupt
+            | ErrorCode::NotADatabase
+            | ErrorCode::ConstraintViolation
+            | ErrorCode::Unknown,
+            _,
+        ) => StoreError::Tampered(error.to_string()),
+        (ErrorCode::ReadOnly, _)
+        | (
+            _,
+            ffi::SQLITE_IOERR_READ
+            | ffi::SQLITE_IOERR_SHORT_READ
+            | ffi::SQLITE_IOERR_FSYNC
+            | ffi::SQLITE_IOERR_DIR_FSYNC,
+        ) => StoreError::Unavailable(error.to_string()),
+        _ => {
+            tracing::error!(%error, "the store ran out of room: denied, whatever the fail mode is");
+            StoreError::Overloaded
+        }
     }
 }

@@ -4,9 +4,9 @@ use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, Mutex};
 
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -21,6 +21,9 @@ use super::{EmbeddedStore, schema};
 /// How far beyond the last known instant codes may have been accepted, in milliseconds: the second that the anchor may be
 /// behind, and codes of steps to come, of which a policy accepts at most ten (five minutes at thirty seconds each).
 pub(super) const MARGIN: u64 = 302_000;
+
+/// How far the clock may be behind the newest row without a word, in milliseconds: what the component allows an account.
+const BEHIND: u64 = 300_000;
 
 /// Where the store is and how much may wait.
 #[derive(Clone, Debug)]
@@ -48,8 +51,8 @@ impl Options {
     }
 }
 
-/// What was wrong with the database as a whole. The store opened all the same, raised its epoch, and refuses codes that
-/// may have been used already.
+/// What was wrong with the database as a whole. The store opened all the same; where the database may have been put back,
+/// it raised its epoch and refuses codes that may have been used already.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
     /// The database is older than the anchor: it was put back.
@@ -64,6 +67,14 @@ pub enum Finding {
     /// There is no anchor (or none that can be read), though the database is in use: whether it was put back cannot be
     /// told.
     AnchorMissing,
+    /// The wall clock is behind the newest row: one of the two instants is wrong. Accounts that were used later than now
+    /// answer with a clock fault until the clock is right, or an administrator resets them.
+    ClockBehind {
+        /// When the newest row was written, in milliseconds since the epoch.
+        newest: u64,
+        /// The wall clock, in milliseconds since the epoch.
+        now: u64,
+    },
 }
 
 /// Why a store cannot be opened.
@@ -120,29 +131,20 @@ impl EmbeddedStore {
         make_file(options, anchor.as_ref())?;
         let mut connection = schema::writer(&options.path)?;
         schema::migrate(&mut connection, &options.path)?;
-        let (checked, findings) = check(&mut connection, options, anchor.as_ref(), now)?;
-        if anchor != Some(checked) {
-            let written = checked.write(&options.anchor);
-            written.map_err(|source| file(&options.anchor, source))?;
-        }
+        let findings = check(&mut connection, options, anchor.as_ref(), now)?;
+        findings.iter().for_each(log);
+        Anchor::raise(&options.anchor, &connection)
+            .map_err(|source| file(&options.anchor, source))?;
 
         let watching = schema::reader(&options.path)?;
         let (epoch, refuse_before) = keeper::epoch(&watching)?;
         let refuse_before = Arc::new(AtomicU64::new(refuse_before));
-        let durable = Arc::new(Mutex::new(checked.head));
         let thread = |source| file(&options.path, source);
         let (asking, asked) = sync_channel(1);
-        let writer = Writer::start(
-            connection,
-            options.queue,
-            options.batch,
-            durable.clone(),
-            asking,
-        );
+        let writer = Writer::start(connection, options.queue, options.batch, asking);
         let kept = Kept {
-            anchor: checked,
+            anchored: 0,
             path: options.anchor.clone(),
-            durable,
             connection: watching,
             refuse_before: refuse_before.clone(),
         };
@@ -187,75 +189,79 @@ fn make_file(options: &Options, anchor: Option<&Anchor>) -> Result<(), OpenError
         .map_err(|source| file(&options.path, source))
 }
 
-/// Holds the database against the anchor. Returns the anchor that is true from now on.
+/// Holds the database against the anchor and the clock, and writes down what is wrong.
 fn check(
     connection: &mut Connection,
     options: &Options,
     anchor: Option<&Anchor>,
     now: u64,
-) -> Result<(Anchor, Vec<Finding>), OpenError> {
+) -> Result<Vec<Finding>, OpenError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let database: [u8; 16] =
         transaction.query_row("SELECT database FROM meta", [], |row| row.get(0))?;
     let (epoch, refuse_before) = keeper::epoch(&transaction)?;
     let mut head = Head::read(&transaction)?;
-    let finding = match anchor {
+    let mut findings = Vec::new();
+    if head.time.saturating_sub(now) > BEHIND {
+        findings.push(Finding::ClockBehind {
+            newest: head.time,
+            now,
+        });
+    }
+    let (until, finding, entry) = match anchor {
         Some(anchor) if anchor.database != database => return Err(other_anchor(options)),
-        Some(anchor) if anchor.head.is_in(&transaction)? => None,
-        Some(anchor) => Some(Finding::RolledBack {
-            anchored: anchor.head.seq,
-            found: head.seq,
-            time: anchor.head.time,
-        }),
-        None if head.seq == 0 => None,
-        None => Some(Finding::AnchorMissing),
+        Some(anchor) if anchor.head.is_in(&transaction)? => return Ok(findings),
+        None if head.seq == 0 => return Ok(findings),
+        Some(Anchor { head: anchored, .. }) => (
+            anchored.time,
+            Finding::RolledBack {
+                anchored: anchored.seq,
+                found: head.seq,
+                time: anchored.time,
+            },
+            format!(
+                r#"{{"fact":"database-rolled-back","anchored":{},"found":{}}}"#,
+                anchored.seq, head.seq
+            ),
+        ),
+        None => (
+            now,
+            Finding::AnchorMissing,
+            r#"{"fact":"anchor-missing"}"#.to_owned(),
+        ),
     };
-    let mut current = Anchor {
-        database,
-        epoch,
-        head,
-    };
-    let Some(finding) = finding else {
-        return Ok((current, Vec::new()));
-    };
-    let (until, entry) = match &finding {
+    let refuse_before = refuse_before.max(until.max(head.time).saturating_add(MARGIN));
+    transaction.execute(
+        "UPDATE meta SET epoch = ?1, refuse_before = ?2",
+        (whole(epoch.saturating_add(1)), whole(refuse_before)),
+    )?;
+    head.append(&transaction, now, &Facts::default(), &entry)?;
+    transaction.commit()?;
+    findings.push(finding);
+    Ok(findings)
+}
+
+fn log(finding: &Finding) {
+    match finding {
         Finding::RolledBack {
             anchored,
             found,
             time,
-        } => {
-            tracing::error!(
-                anchored,
-                found,
-                time,
-                "the database was rolled back: one-time codes of before then are refused"
-            );
-            let entry = format!(
-                r#"{{"fact":"database-rolled-back","anchored":{anchored},"found":{found}}}"#
-            );
-            (*time, entry)
-        }
-        Finding::AnchorMissing => {
-            tracing::error!(
-                anchor = %options.anchor.display(),
-                "the anchor file is missing, so the database may have been rolled back: one-time codes of before now are refused"
-            );
-            (now, r#"{"fact":"anchor-missing"}"#.to_owned())
-        }
-    };
-    let refuse_before = refuse_before.max(until.max(head.time).saturating_add(MARGIN));
-    current.epoch = epoch.saturating_add(1);
-    transaction.execute(
-        "UPDATE meta SET epoch = ?1, refuse_before = ?2",
-        (whole(current.epoch), whole(refuse_before)),
-    )?;
-    head.append(&transaction, now, &Facts::default(), &entry)?;
-    transaction.commit()?;
-    current.head = Head {
-        time: head.time.max(until),
-        ..head
-    };
-    Ok((current, vec![finding]))
+        } => tracing::error!(
+            anchored,
+            found,
+            time,
+            "the database is older than its anchor: codes that may have been used already are refused"
+        ),
+        Finding::AnchorMissing => tracing::error!(
+            "the anchor is missing: whether the database was put back cannot be told, and codes of before now are refused"
+        ),
+        Finding::ClockBehind { newest, now } => tracing::error!(
+            newest,
+            now,
+            "the clock is behind the newest audit row: accounts used since then are refused until it is right"
+        ),
+    }
 }
 
 fn other_anchor(options: &Options) -> OpenError {

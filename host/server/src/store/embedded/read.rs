@@ -9,12 +9,14 @@ use std::sync::{Mutex, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension};
 
-use cofactor_runtime::store::{AccountId, Load, Name, Query, StoreError};
+use cofactor_runtime::store::{AccountId, Load, Name, Query, SessionId, Standing, StoreError};
 
 use super::apply::run;
 use super::chain::subject;
+use super::counts::Count;
 use super::number::stored;
-use super::{counts, refusal, schema};
+use super::writer::stopped;
+use super::{refusal, schema};
 
 /// Connections that are kept open for reading. More are made when more threads ask at once.
 const KEPT: usize = 8;
@@ -22,14 +24,15 @@ const KEPT: usize = 8;
 /// Reading connections that nobody uses at the moment.
 pub(super) struct Readers {
     path: PathBuf,
-    idle: Mutex<Vec<Connection>>,
+    /// None after it was closed.
+    idle: Mutex<Option<Vec<Connection>>>,
 }
 
 impl Readers {
     pub(super) fn new(path: PathBuf) -> Self {
         Self {
             path,
-            idle: Mutex::new(Vec::new()),
+            idle: Mutex::new(Some(Vec::new())),
         }
     }
 
@@ -38,7 +41,7 @@ impl Readers {
         &self,
         read: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let connection = match self.take() {
+        let connection = match self.take()? {
             Some(connection) => connection,
             None => schema::reader(&self.path).map_err(|error| refusal(&error))?,
         };
@@ -51,23 +54,25 @@ impl Readers {
         answer
     }
 
-    /// Closes them all.
+    /// Closes them all; nothing is read any more.
     pub(super) fn close(&self) {
-        self.lock().clear();
+        *self.lock() = None;
     }
 
-    fn take(&self) -> Option<Connection> {
-        self.lock().pop()
+    fn take(&self) -> Result<Option<Connection>, StoreError> {
+        let mut idle = self.lock();
+        Ok(idle.as_mut().ok_or_else(stopped)?.pop())
     }
 
     fn keep(&self, connection: Connection) {
-        let mut idle = self.lock();
-        if idle.len() < KEPT {
+        if let Some(idle) = self.lock().as_mut()
+            && idle.len() < KEPT
+        {
             idle.push(connection);
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Vec<Connection>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -87,14 +92,13 @@ pub(super) fn load(
     agree(connection, id, row.as_ref().map(|_| (version, generation)))?;
     let mut counted = Vec::with_capacity(query.observe.len());
     for (observation, key) in query.observe {
-        let count = counts::read(
-            connection,
-            &query.name.tenant,
-            &observation.kind,
+        let count = Count {
+            tenant: &query.name.tenant,
+            kind: &observation.kind,
             key,
-            observation.window,
-            query.now,
-        );
+            window: observation.window,
+        };
+        let count = count.read(connection, query.now);
         counted.push(count.map_err(|error| refusal(&error))?);
     }
     Ok(Load {
@@ -107,8 +111,12 @@ pub(super) fn load(
     })
 }
 
-/// The session generation of a name's account.
-pub(super) fn generation(connection: &Connection, name: &Name) -> Result<Option<u64>, StoreError> {
+/// The session generation of a name's account, and whether this session of it was ended.
+pub(super) fn standing(
+    connection: &Connection,
+    name: &Name,
+    session: Option<&SessionId>,
+) -> Result<Option<Standing>, StoreError> {
     let Some(id) = resolve(connection, name)? else {
         return Ok(None);
     };
@@ -121,7 +129,20 @@ pub(super) fn generation(connection: &Connection, name: &Name) -> Result<Option<
         })
         .map_err(|error| refusal(&error))?;
     agree(connection, id, found)?;
-    Ok(Some(found.map_or(0, |(_, generation)| generation)))
+    let ended = match session {
+        Some(session) => ended(connection, session).map_err(|error| refusal(&error))?,
+        None => false,
+    };
+    Ok(Some(Standing {
+        generation: found.map_or(0, |(_, generation)| generation),
+        ended,
+    }))
+}
+
+fn ended(connection: &Connection, session: &SessionId) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT 1 FROM ended WHERE session = ?1")?
+        .exists([&session.0])
 }
 
 /// The account of a name, if the name's row and the name's newest audit row say the same.

@@ -63,16 +63,17 @@ const V1: &str = "
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX claims_account ON claims (account);
     CREATE TABLE counts (
-        tenant  TEXT    NOT NULL,
-        kind    TEXT    NOT NULL,
-        key     BLOB    NOT NULL,
-        window  INTEGER NOT NULL,
-        start   INTEGER NOT NULL,
-        n       INTEGER NOT NULL,
-        expires INTEGER NOT NULL,
-        PRIMARY KEY (tenant, kind, key, window, start)
+        slot   INTEGER PRIMARY KEY,
+        window INTEGER NOT NULL,
+        start  INTEGER NOT NULL,
+        n      INTEGER NOT NULL,
+        past   INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE ended (
+        session BLOB    PRIMARY KEY,
+        expires INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
-    CREATE INDEX counts_expires ON counts (expires);
+    CREATE INDEX ended_expires ON ended (expires);
     CREATE TABLE outbox (
         effect  BLOB    PRIMARY KEY,
         tenant  TEXT    NOT NULL,

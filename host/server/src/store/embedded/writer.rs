@@ -17,7 +17,7 @@ use cofactor_runtime::store::{Committed, StoreError};
 
 use super::apply::{Work, run};
 use super::chain::Head;
-use super::counts;
+use super::counts::Sweep;
 use super::number::whole;
 use super::refusal;
 
@@ -30,6 +30,13 @@ const RESTART: usize = 16_384;
 
 /// Records in one piece of work that make it a bulk import, after which the memory it took is given back.
 const BULK: usize = 1_000;
+
+/// Commits in one transaction that show a crowd: then the next transaction waits for [`GATHER`], so that more of them share
+/// its sync and its pages. Alone, nobody waits.
+const CROWD: usize = 8;
+
+/// A tenth of what a crowd waits for its answers anyway.
+const GATHER: Duration = Duration::from_micros(500);
 
 /// Without work for so long, the log is carried over: the next start finds little to recover.
 const IDLE: Duration = Duration::from_secs(1);
@@ -60,7 +67,6 @@ impl Writer {
         connection: Connection,
         queue: usize,
         batch: usize,
-        durable: Arc<Mutex<Head>>,
         keeper: SyncSender<Carry>,
     ) -> std::io::Result<Self> {
         let (sender, receiver) = sync_channel(queue.max(1));
@@ -68,13 +74,13 @@ impl Writer {
         let mut pen = Pen {
             connection,
             transactions: Arc::clone(&transactions),
-            durable,
             keeper,
             fresh: 0,
             logged: 0,
+            counted: 0,
             bulk: false,
-            now: 0,
             swept: 0,
+            sweep: Sweep::default(),
         };
         let thread = thread::Builder::new()
             .name("store-writer".into())
@@ -115,37 +121,42 @@ impl Writer {
     }
 }
 
-fn stopped() -> StoreError {
-    StoreError::Unavailable("it was closed".into())
+/// Closed, or its thread has died: neither is the disk's failure.
+pub(super) fn stopped() -> StoreError {
+    tracing::error!("the store was asked after it had been closed");
+    StoreError::Overloaded
 }
 
 /// What the writing thread holds.
 struct Pen {
     connection: Connection,
     transactions: Arc<AtomicU64>,
-    /// The newest row known to be durable, for the anchor.
-    durable: Arc<Mutex<Head>>,
     /// Carries the log over beside the work.
     keeper: SyncSender<Carry>,
     /// Records written since the keeper was asked.
     fresh: usize,
     /// Records written since the log could begin anew.
     logged: usize,
+    /// Counts written since the last sweep.
+    counted: u32,
     /// Whether there was a bulk import.
     bulk: bool,
-    /// The latest wall clock that came with work.
-    now: u64,
-    /// When expired rows were last swept.
+    /// When expired rows were last swept, in milliseconds since the epoch.
     swept: u64,
+    sweep: Sweep,
 }
 
 impl Pen {
     fn serve(&mut self, queue: &Receiver<Job>, batch: usize) {
-        let mut going = true;
+        let (mut going, mut last) = (true, 0);
         while going {
+            if last >= CROWD {
+                thread::sleep(GATHER);
+            }
             let first = match queue.recv_timeout(IDLE) {
                 Ok(job) => job,
                 Err(RecvTimeoutError::Timeout) => {
+                    last = 0;
                     self.rest();
                     continue;
                 }
@@ -161,6 +172,7 @@ impl Pen {
                     break;
                 }
             }
+            last = jobs.len();
             self.answer(jobs);
             if self.logged >= RESTART {
                 self.restart();
@@ -198,9 +210,8 @@ impl Pen {
     ) -> rusqlite::Result<Vec<Committed>> {
         run(&self.connection, "BEGIN IMMEDIATE")?;
         match self.write(jobs) {
-            Ok((results, head)) => {
+            Ok(results) => {
                 self.transactions.fetch_add(1, Ordering::Relaxed);
-                *self.durable.lock().unwrap_or_else(PoisonError::into_inner) = head;
                 Ok(results)
             }
             Err(error) => {
@@ -214,7 +225,7 @@ impl Pen {
     fn write(
         &mut self,
         jobs: &[(Work, oneshot::Sender<Answer>)],
-    ) -> rusqlite::Result<(Vec<Committed>, Head)> {
+    ) -> rusqlite::Result<Vec<Committed>> {
         // Read anew each time: another process may have written since.
         let mut head = Head::read(&self.connection)?;
         let mut results = Vec::with_capacity(jobs.len());
@@ -222,28 +233,34 @@ impl Pen {
             results.push(work.apply(&self.connection, &mut head)?);
             self.fresh = self.fresh.saturating_add(work.size());
             self.logged = self.logged.saturating_add(work.size());
+            self.counted = self.counted.saturating_add(work.counts());
             self.bulk |= work.size() >= BULK;
-            self.now = self.now.max(work.now());
         }
-        if self.now.saturating_sub(self.swept) >= SWEEP {
-            self.sweep()?;
-            self.swept = self.now;
+        // Only by what these came with: a clock that ran ahead once must not stop the sweeping until its time has come.
+        let now = jobs.iter().map(|(work, _)| work.now()).max().unwrap_or(0);
+        if now.abs_diff(self.swept) >= SWEEP && now > 0 {
+            self.clear(now)?;
         }
         run(&self.connection, "COMMIT")?;
-        Ok((results, head))
+        Ok(results)
     }
 
-    /// Counts that nobody asks for any more go; effects that came too late lose their payload; old effects go.
-    fn sweep(&self) -> rusqlite::Result<()> {
-        counts::sweep(&self.connection, self.now)?;
+    /// Counts and ended sessions that nobody asks for any more go; effects that came too late lose their payload; old
+    /// effects go.
+    fn clear(&mut self, now: u64) -> rusqlite::Result<()> {
+        self.sweep.go(&self.connection, self.counted, now)?;
         self.connection
             .prepare_cached(
                 "UPDATE outbox SET payload = NULL, settled = ?1 WHERE settled IS NULL AND expires <= ?1",
             )?
-            .execute([whole(self.now)])?;
+            .execute([whole(now)])?;
         self.connection
             .prepare_cached("DELETE FROM outbox WHERE settled IS NOT NULL AND settled <= ?1")?
-            .execute([whole(self.now.saturating_sub(SETTLED))])?;
+            .execute([whole(now.saturating_sub(SETTLED))])?;
+        self.connection
+            .prepare_cached("DELETE FROM ended WHERE expires <= ?1")?
+            .execute([whole(now)])?;
+        (self.counted, self.swept) = (0, now);
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::super::anchor::Anchor;
 use super::*;
 
 #[tokio::test]
@@ -12,7 +13,7 @@ async fn a_new_name_gets_an_account_and_its_record_grows_by_versions() {
     assert!(!unknown.known);
     assert_eq!(unknown.id, SHADOW);
     assert!(unknown.record.is_none());
-    assert_eq!(store.generation(&name("alice")).unwrap(), None);
+    assert_eq!(generation(&store, "alice"), None);
 
     done(&store, create(id(1), "alice")).await;
     done(
@@ -28,7 +29,7 @@ async fn a_new_name_gets_an_account_and_its_record_grows_by_versions() {
     assert_eq!(known.id, id(1));
     assert_eq!(known.record, Some((b"record 2".to_vec(), 2)));
     assert_eq!(known.generation, 7);
-    assert_eq!(store.generation(&name("alice")).unwrap(), Some(7));
+    assert_eq!(generation(&store, "alice"), Some(7));
 }
 
 #[tokio::test]
@@ -176,10 +177,12 @@ async fn two_stores_on_one_file_never_accept_one_version_twice() {
     // Both may have been past the last check with one commit each.
     assert!(all.len() >= 1_000);
     assert!(all.windows(2).all(|pair| pair[0] + 1 == pair[1]));
-    stores[0].verify_chain().unwrap();
+    let head = stores[0].verify_chain().unwrap();
     for store in &stores {
         store.close();
     }
+    let anchor = Anchor::read(&place.path("anchor")).unwrap().unwrap();
+    assert_eq!(anchor.head.seq, head.seq);
     let again = place.open();
     assert!(again.findings().is_empty());
 }
@@ -216,12 +219,17 @@ async fn a_full_queue_is_overload_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn after_closing_everything_is_unavailable() {
+async fn after_closing_nothing_is_answered() {
     let place = Place::new();
     let store = place.open();
     store.close();
+    // Overload, not unavailability: a fail mode must never open a door for it.
     assert!(matches!(
         store.commit(put(id(1), 0)).await,
-        Err(StoreError::Unavailable(_))
+        Err(StoreError::Overloaded)
+    ));
+    assert!(matches!(
+        load(&store, "alice").await,
+        Err(StoreError::Overloaded)
     ));
 }

@@ -10,6 +10,7 @@
 mod commits;
 mod crashes;
 mod rows;
+mod sessions;
 mod tampering;
 
 use std::path::PathBuf;
@@ -149,6 +150,12 @@ async fn load_counting(
         now,
     };
     store.load(&query).await
+}
+
+/// The session generation of the user's account.
+fn generation(store: &EmbeddedStore, user: &str) -> Option<u64> {
+    let standing = store.standing(&name(user), None).unwrap();
+    standing.map(|standing| standing.generation)
 }
 
 async fn done(store: &EmbeddedStore, commit: Commit) {

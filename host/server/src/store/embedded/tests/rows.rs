@@ -199,7 +199,7 @@ async fn a_session_generation_can_rise_without_a_new_record() {
         ..keep(id(1), 1)
     };
     done(&store, raise).await;
-    assert_eq!(store.generation(&name("alice")).unwrap(), Some(1));
+    assert_eq!(generation(&store, "alice"), Some(1));
     assert_eq!(load(&store, "alice").await.unwrap().record.unwrap().1, 1);
 }
 
