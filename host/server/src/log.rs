@@ -5,6 +5,8 @@
 //! carry them print `[redacted]` (LG-02). Lines of one request carry its id as `request`.
 
 use std::fmt::{self, Write as _};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue};
@@ -50,13 +52,25 @@ where
         .finish()
 }
 
-/// A new id for one request: 16 random bytes in hexadecimal. All zero where the system has no randomness to give; it
-/// only names lines.
+/// A new id for one request, in hexadecimal: eight random bytes of this process, and how many requests came before. It only
+/// names lines, so nobody has to be kept from guessing it; asking the system for randomness at every session check would
+/// cost more than the check's own arithmetic.
 #[must_use]
 pub fn request_id() -> String {
-    let mut id = [0; 16];
-    let _ = getrandom::fill(&mut id);
-    hex::encode(id)
+    static PROCESS: LazyLock<[u8; 8]> = LazyLock::new(|| {
+        let mut id = [0; 8];
+        // All zero where the system has no randomness to give: nothing else starts then either.
+        let _ = getrandom::fill(&mut id);
+        id
+    });
+    static BEFORE: AtomicU64 = AtomicU64::new(0);
+    let [mut id, number] = [
+        *PROCESS,
+        BEFORE.fetch_add(1, Ordering::Relaxed).to_be_bytes(),
+    ]
+    .map(hex::encode);
+    id.push_str(&number);
+    id
 }
 
 /// The header in which a caller is told the id of its request.
@@ -66,7 +80,17 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub async fn traced(request: Request, next: Next) -> Response {
     let id = request_id();
     let span = tracing::info_span!("request", request = id);
-    let mut response = next.run(request).instrument(span).await;
+    told(id, next.run(request).instrument(span).await)
+}
+
+/// The same for an answer that waits for nothing: without a middleware's boxes, for the question that every request asks.
+pub fn traced_here(answer: impl FnOnce() -> Response) -> Response {
+    let id = request_id();
+    let span = tracing::info_span!("request", request = id);
+    told(id, span.in_scope(answer))
+}
+
+fn told(id: String, mut response: Response) -> Response {
     if let Ok(id) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }

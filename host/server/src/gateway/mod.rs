@@ -250,9 +250,9 @@ pub enum Judgement {
 /// connection's address; a request without one came over the Unix socket.
 pub fn router<S: Store>(front: Arc<Front<S>>) -> Router {
     Router::new()
-        .merge(nginx::router())
         .merge(portal::router())
         .layer(from_fn(log::traced))
+        .merge(nginx::router())
         .with_state(front)
 }
 

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::{ACCEPT, CACHE_CONTROL, LOCATION, SET_COOKIE};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -25,7 +26,7 @@ use super::config::AmbiguousPaths;
 use super::site::Address;
 use super::{Front, Judgement, Visit};
 use crate::names::CanonicalName;
-use crate::portal;
+use crate::{log, portal};
 
 /// Where nginx asks.
 pub const PATH: &str = "/v1/gateway/nginx";
@@ -46,9 +47,13 @@ pub(super) fn router<S: Store>() -> Router<Arc<Front<S>>> {
 
 async fn authorize<S: Store>(State(front): State<Arc<Front<S>>>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
-    let mut response = match Caller::of(&front.gateways, &parts) {
+    log::traced_here(|| respond(&front, &parts))
+}
+
+fn respond<S: Store>(front: &Front<S>, parts: &Parts) -> Response {
+    let mut response = match Caller::of(&front.gateways, parts) {
         Err(error) => refuse(None, error),
-        Ok(caller) => match answer(&front, &caller, &parts.headers) {
+        Ok(caller) => match answer(front, &caller, &parts.headers) {
             Ok(response) => response,
             Err(Failure::Caller(error)) => refuse(Some(&caller), error),
             Err(Failure::Service(error)) => fail(&caller, &error),
