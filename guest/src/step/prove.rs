@@ -62,26 +62,23 @@ fn judge(
         return Attempt::Rejected(Reason::AccountLocked);
     }
     let in_scope = |credential: &Credential| scope.includes(step, credential);
-    let open = |credential: &Credential| {
-        in_scope(credential) && credential.failures.refusal(step.at).is_none()
-    };
-    if !account.credentials.iter().any(open) {
-        let refusal = account
-            .credentials
-            .iter()
-            .filter(|credential| in_scope(credential));
-        let reason = refusal
-            .filter_map(|credential| credential.failures.refusal(step.at))
-            .next();
-        return Attempt::Rejected(reason.unwrap_or(Reason::MethodNotAllowed));
-    }
-    // What fits none, because of its length or its characters, is a failure of all of them.
+    // What fits none, because of its length or its characters, is meant for all of them. What fits one that is refused for
+    // now is not meant for the others: or guesses at one token would lock them all.
     let fits_one = account
         .credentials
         .iter()
-        .any(|credential| open(credential) && proof.fits(credential.digits));
-    let tried =
-        |credential: &Credential| open(credential) && (!fits_one || proof.fits(credential.digits));
+        .any(|credential| in_scope(credential) && proof.fits(credential.digits));
+    let meant = |credential: &Credential| {
+        in_scope(credential) && (!fits_one || proof.fits(credential.digits))
+    };
+    let tried = |credential: &Credential| {
+        meant(credential) && credential.failures.refusal(step.at).is_none()
+    };
+    if !account.credentials.iter().any(tried) {
+        let mut meant = account.credentials.iter().filter(|it| meant(it));
+        let reason = meant.find_map(|credential| credential.failures.refusal(step.at));
+        return Attempt::Rejected(reason.unwrap_or(Reason::MethodNotAllowed));
+    }
 
     let verify =
         |credential: &Credential| methods::verify(credential, proof, step.policy, step.clock);

@@ -369,6 +369,24 @@ fn bf_04_no_failure_is_forgiven_twice() {
     assert_eq!(world.account().failures.count, 0);
 }
 
+/// Six digits are meant for the token of six digits, also when it is locked.
+#[test]
+fn bf_08_guesses_at_a_locked_token_lock_no_other() {
+    let mut world =
+        World::new("[throttle]\ndelay-after = 100\nlock-after = 5\naccount-lock-after = 1000\n");
+    world.import(&uri("totp", SECRET, "&digits=6"));
+    world.import(&uri("totp", b"the other token's own", "&digits=8"));
+    let reasons: Vec<String> = (0..20)
+        .map(|_| reason(&world.sign_in("000000")).to_owned())
+        .collect();
+    assert_eq!(reasons[0], "incorrect-code");
+    assert_eq!(reasons[19], "locked");
+    assert_eq!(world.account().credentials[1].failures.count, 0);
+    let step = world.now / 30_000;
+    let own = crate::world::otp(b"the other token's own", step, 8, totp_rs::Algorithm::SHA1);
+    assert!(is_allowed(&world.sign_in(&own)));
+}
+
 #[test]
 fn bf_07_the_account_limit_does_not_depend_on_the_address() {
     let mut world = World::with_totp("");

@@ -62,9 +62,9 @@ pub(super) fn measure(
                 .goal("ratio 1.5 or less"),
             Figure::new(name("p99 at 64"), many.p99.as_secs_f64() * 1e3, "ms"),
             Figure::new(
-                name("syncs each at 64"),
+                name("durable transactions each at 64"),
                 batches as f64 / f64::from(options.verifications),
-                "syncs",
+                "a sync each",
             )
             .goal("under 0.1"),
         ];
