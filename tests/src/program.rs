@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -112,14 +113,25 @@ pub fn artefacts() -> anyhow::Result<PathBuf> {
     Ok(folder)
 }
 
-/// A TCP port that nobody listens on now.
+/// A TCP port that nobody listens on now, and that is given to one test only. It lies below those that Linux gives out by
+/// itself (32768 and up): between here and the program that listens on it, no connection of another test can take it.
 ///
 /// # Errors
 /// Where there is none.
 pub fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-        .local_addr()?
-        .port())
+    const FIRST: u32 = 12_000;
+    const MANY: u32 = 20_000;
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    // Another run at the same time begins somewhere else.
+    let start = std::process::id().wrapping_mul(61);
+    for _ in 0..MANY {
+        let number = start.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed)) % MANY;
+        let port = u16::try_from(FIRST + number)?;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("every port from {FIRST} on is taken")
 }
 
 /// Asks until there is an answer. Gives up after a minute, which no sound machine needs: it ends a run that hangs.

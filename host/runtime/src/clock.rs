@@ -176,5 +176,7 @@ mod tests {
         assert_eq!(at(999_000, 12), Err(ClockJumped { by_ms: -1_012_000 }));
         assert_eq!(at(999_059, 71), Err(ClockJumped { by_ms: -1_012_000 }));
         assert_eq!(at(999_060, 72), Ok(999_060_000));
+        assert_eq!(at(1_002_672, 84), Err(ClockJumped { by_ms: 3_600_000 }));
+        assert_eq!(at(1_002_732, 144), Ok(1_002_732_000));
     }
 }

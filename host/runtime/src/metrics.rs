@@ -10,6 +10,9 @@ use crate::plugin::PluginError;
 use crate::service::{Settled, StepError};
 use crate::store::Committed;
 
+/// Pairs of outcome and reason that are told apart.
+const MOST_REASONS: usize = 512;
+
 /// Counters since the service was made.
 #[derive(Default)]
 pub struct Metrics {
@@ -100,10 +103,13 @@ impl Metrics {
 
     fn ended(&self, outcome: &'static str, reason: &str) {
         let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
-        match steps.get_mut(&(outcome, reason.to_owned())) {
-            Some(count) => *count += 1,
-            None => drop(steps.insert((outcome, reason.to_owned()), 1)),
-        }
+        // The reasons of our component are few; another one must not fill the memory with new ones.
+        let reason = if steps.len() < MOST_REASONS {
+            reason
+        } else {
+            "other"
+        };
+        *steps.entry((outcome, reason.to_owned())).or_default() += 1;
     }
 
     pub(crate) fn verdict(&self, verdict: &Verdict) {

@@ -12,6 +12,7 @@ mod crashes;
 mod rows;
 mod sessions;
 mod tampering;
+mod versions;
 
 use std::path::PathBuf;
 
