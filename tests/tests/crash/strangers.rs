@@ -6,8 +6,8 @@ use cofactor_runtime::clock::FixedClock;
 use cofactor_runtime::contract::{AdministrationChange, Outcome};
 use cofactor_runtime::seal::KeyRing;
 use cofactor_runtime::service::{Service, StepError};
-use cofactor_runtime::store::Name;
 use cofactor_runtime::store::memory::MemoryStore;
+use cofactor_runtime::store::{Name, Store};
 use cofactor_tests::scenario::{START, begin};
 
 use crate::isolation::{End, Told, reason, step};
@@ -15,16 +15,7 @@ use crate::place;
 
 #[test]
 fn a_known_user_without_a_record_may_not_enrol_anew() {
-    let plugin = place::plugin();
-    let clock = Arc::new(FixedClock::at(START));
-    let service = Service::new(
-        plugin,
-        Told::new(),
-        KeyRing::generate(START).unwrap(),
-        "",
-        clock,
-    )
-    .unwrap();
+    let service = service(Told::new(), "");
     step(
         &service,
         "alice",
@@ -46,16 +37,7 @@ fn a_known_user_without_a_record_may_not_enrol_anew() {
 #[test]
 fn tenants_do_not_meet_in_a_shadow_record() {
     let policy = "[accounts]\nprovision = \"known-only\"\nshadows = 1\n";
-    let plugin = place::plugin();
-    let clock = Arc::new(FixedClock::at(START));
-    let service = Service::new(
-        plugin,
-        MemoryStore::new(),
-        KeyRing::generate(START).unwrap(),
-        policy,
-        clock,
-    )
-    .unwrap();
+    let service = service(MemoryStore::new(), policy);
     for tenant in ["one", "two", "one"] {
         let name = Name {
             tenant: tenant.into(),
@@ -71,16 +53,7 @@ fn tenants_do_not_meet_in_a_shadow_record() {
 #[test]
 fn a_source_without_an_address_is_counted() {
     let policy = "[accounts]\nprovision = \"known-only\"\n[sources]\nfailures = 3\n";
-    let plugin = place::plugin();
-    let clock = Arc::new(FixedClock::at(START));
-    let service = Service::new(
-        plugin,
-        MemoryStore::new(),
-        KeyRing::generate(START).unwrap(),
-        policy,
-        clock,
-    )
-    .unwrap();
+    let service = service(MemoryStore::new(), policy);
     let reasons: Vec<String> = (0..5)
         .map(|n| {
             let user = format!("nobody-{n}");
@@ -91,4 +64,16 @@ fn a_source_without_an_address_is_counted() {
         })
         .collect();
     assert_eq!(reasons[4], "source-throttled", "{reasons:?}");
+}
+
+fn service<S: Store>(store: S, policy: &str) -> Service<S> {
+    let (ring, clock) = (KeyRing::generate(START), FixedClock::at(START));
+    Service::new(
+        place::plugin(),
+        store,
+        ring.unwrap(),
+        policy,
+        Arc::new(clock),
+    )
+    .unwrap()
 }
