@@ -4,64 +4,168 @@
 //! one migrates it, and a newer one than this component knows is refused. Every list is bounded, so that the largest
 //! record stays far below [`MAX_RECORD`] and later methods have room.
 
-mod octets;
 mod v1;
+mod v2;
 
 use subtle::Choice;
+use zeroize::Zeroizing;
 
-use crate::base32::{MAX_OCTETS, Secret};
-use crate::identifier::{ChallengeId, CredentialId};
-use crate::methods::hotp::Hotp;
-use crate::methods::totp::Totp;
-use crate::policy::Algorithm;
+use crate::identifier::{ChallengeId, CredentialId, DeviceId, EffectId};
+use crate::methods;
+use crate::octets::{Reader, Writer};
+use crate::policy::Methods;
 use crate::reason::Reason;
 use crate::throttle::Failures;
 
 /// The largest record that is ever written, in octets.
 pub const MAX_RECORD: usize = 24 * 1024;
-/// How many credentials a record holds at most.
-pub const MAX_CREDENTIALS: usize = 5;
+/// How much of a record its credentials may fill, in octets: what else a record holds always has room beside them.
+pub const MAX_CREDENTIAL_OCTETS: usize = 12 * 1024;
+/// How many credentials a record holds at most, of all methods. Each method has a bound of its own below it.
+pub const MAX_CREDENTIALS: usize = 64;
+/// How long the moving part of a credential may be, in octets.
+pub const MAX_STATE: usize = 2048;
+/// How long what a challenge keeps for its method may be, in octets.
+pub const MAX_QUESTION: usize = 255;
 /// How many challenges are open at once, at most.
 pub const MAX_CHALLENGES: usize = 8;
 /// How many enrolments are open at once, at most.
 pub const MAX_ENROLMENTS: usize = 2;
 /// How many recent requests are remembered.
 pub const MAX_REQUESTS: usize = 8;
+/// How many devices are remembered.
+pub const MAX_DEVICES: usize = 10;
+/// How many messages are remembered, for the limits of one account.
+pub const MAX_SENDS: usize = 24;
+/// How many approvals of others a challenge holds.
+pub const MAX_APPROVALS: usize = 5;
 /// How long a label may be, in octets.
 pub const MAX_LABEL: usize = 64;
-/// How long a secret may be, in octets.
-pub const MAX_SECRET: usize = MAX_OCTETS;
 /// How long a request is remembered.
 pub const REQUEST_MEMORY: u64 = 60_000;
 
 /// The oldest and the newest version that is read.
-pub const READS: (u32, u32) = (1, 1);
+pub const READS: (u32, u32) = (1, 2);
 /// The newest version that is written.
-pub const WRITES: u32 = 1;
+pub const WRITES: u32 = 2;
 
 /// One account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Account {
     /// Stands in for users that do not exist; never lets anybody in.
     pub decoy: bool,
-    /// An administrator refuses every sign-in.
-    pub blocked: bool,
+    /// Every sign-in is refused.
+    pub blocked: Option<Block>,
+    /// Whether a second factor is asked for.
+    pub state: State,
     /// When it was made.
     pub created: u64,
     /// The latest instant at which it was written. Never falls, but for an administrator's `reset-clock`.
     pub latest: u64,
     /// Sessions of an older generation are void. Never falls.
     pub generation: u64,
-    /// Failures over all credentials.
+    /// Failures over all credentials that can be guessed.
     pub failures: Failures,
+    /// The user's PIN.
+    pub pin: Option<Pin>,
+    /// Until when one sign-in passes without a second factor.
+    pub bypass: Option<u64>,
+    /// How often the user has put off enrolling, and until when the last time holds.
+    pub snoozes: (u8, u64),
+    /// The last success, for requests that run beside it.
+    pub success: Option<Success>,
     /// What the user can prove, the first to be offered first.
     pub credentials: Vec<Credential>,
     /// What the user was asked, oldest first.
     pub challenges: Vec<Challenge>,
     /// What the user is enrolling, oldest first.
     pub enrolments: Vec<Enrolment>,
+    /// Devices that are remembered, oldest first.
+    pub devices: Vec<Device>,
+    /// Messages that went out lately, oldest first.
+    pub sends: Vec<Send>,
     /// What was answered lately, oldest first.
     pub requests: Vec<Request>,
+}
+
+/// A block, and when it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// When it ends by itself; `u64::MAX` for never.
+    pub until: u64,
+    /// The user reported a fraud; otherwise an administrator blocked.
+    pub fraud: bool,
+}
+
+/// Whether a second factor is asked for (S35).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum State {
+    /// It is not, where the policy allows that.
+    Disabled = 0,
+    /// It is, and enrolment may be put off.
+    #[default]
+    Enabled = 1,
+    /// It is, and enrolment may not be put off.
+    Enforced = 2,
+}
+
+/// A PIN, as a keyed and salted hash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pin {
+    /// Which generation of the host's key it was made with.
+    pub key: u32,
+    /// Makes equal PINs differ.
+    pub salt: [u8; 16],
+    /// Of PBKDF2.
+    pub iterations: u32,
+    /// What came of it.
+    pub hash: [u8; 32],
+    /// Somebody else chose it: it has to be changed at its first use.
+    pub initial: bool,
+    /// Wrong PINs, apart from those of credentials.
+    pub failures: Failures,
+}
+
+/// A success that answers the requests that run beside it (E18).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Success {
+    /// Digest of application, binding and address.
+    pub digest: [u8; 16],
+    /// Until when.
+    pub until: u64,
+    /// What was decided.
+    pub grant: Grant,
+    /// When.
+    pub at: u64,
+}
+
+/// A browser that was remembered (S19). Its token is a keyed digest of this, so nothing that is kept lets anybody in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Names the series of its tokens.
+    pub id: DeviceId,
+    /// How often the token was changed: the one that is good has this number.
+    pub turn: u32,
+    /// Digest of `origin.client`.
+    pub client: [u8; 16],
+    /// When it was first remembered.
+    pub created: u64,
+    /// When it was last known again.
+    pub last_used: u64,
+    /// Until when it is remembered.
+    pub expires: u64,
+}
+
+/// A message that went out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Send {
+    /// The method's number.
+    pub method: u8,
+    /// Whether the user answered it with a success.
+    pub answered: bool,
+    /// When.
+    pub at: u64,
 }
 
 /// One enrolled credential.
@@ -69,35 +173,27 @@ pub struct Account {
 pub struct Credential {
     /// Names it.
     pub id: CredentialId,
+    /// The number of its method.
+    pub method: u8,
     /// What the user calls it. 1 to 64 octets.
     pub label: String,
     /// When it was enrolled.
     pub created: u64,
     /// When it was last accepted.
     pub last_used: Option<u64>,
-    /// The shared secret.
-    pub secret: Secret,
-    /// The hash under HMAC.
-    pub algorithm: Algorithm,
-    /// Length of its codes: 6, 7 or 8.
-    pub digits: u8,
-    /// What moves, and how.
-    pub factor: Factor,
     /// Its failures.
     pub failures: Failures,
+    /// What its method keeps: secrets, counters, numbers, keys. Read and written by the method alone, at most
+    /// [`MAX_STATE`] octets.
+    pub state: Sealed,
 }
 
-/// What distinguishes the OATH methods.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Factor {
-    /// Time-based, RFC 6238.
-    Totp(Totp),
-    /// Counter-based, RFC 4226.
-    Hotp(Hotp),
-}
+/// Octets that only a method reads: erased when dropped, and never printed.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Sealed(Zeroizing<Vec<u8>>);
 
 /// A question that was put to the user.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Challenge {
     /// Names it.
     pub id: ChallengeId,
@@ -105,15 +201,88 @@ pub struct Challenge {
     pub application: String,
     /// Who may answer: `origin.binding`.
     pub binding: Vec<u8>,
-    /// Which credential is asked for; none means any that the policy allows.
+    /// Which credential is asked for; none means any that the policy allows and that needs no question.
     pub credential: Option<CredentialId>,
     /// When it ends.
     pub expires: u64,
+    /// When the question ends, if before.
+    pub question_expires: u64,
     /// How many wrong answers it took.
     pub attempts: u8,
+    /// How often the question was sent.
+    pub sends: u8,
+    /// When it was last sent.
+    pub sent: u64,
+    /// What the method keeps of the question. At most [`MAX_QUESTION`] octets.
+    pub question: Sealed,
+    /// The effect that carries the question, so that a report on it is understood.
+    pub effect: Option<EffectId>,
+    /// What was asked of the sign-in, to be judged again with each answer.
+    pub demand: Demand,
+    /// Methods that were verified already, where one is not enough.
+    pub proved: Methods,
+    /// What came from elsewhere.
+    pub progress: Progress,
+    /// Users who approved, as keyed digests.
+    pub approvals: Vec<[u8; 16]>,
+    /// A PIN has to be changed before the user passes.
+    pub new_pin: bool,
 }
 
-/// A credential that waits for its confirming code.
+/// What a sign-in asks for, beside what the policy does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Demand {
+    /// What the gateway can do.
+    pub surface: u8,
+    /// The level that the caller wants; zero if it does not say.
+    pub level: u8,
+    /// How grave the risk is: zero unknown, then low, medium, high.
+    pub risk: u8,
+    /// How old a verification may be.
+    pub max_age: Option<u64>,
+    /// SHA-256 of the text to confirm, and the text.
+    pub transaction: Option<Transaction>,
+    /// What is approved with it: whose sign-in, and which.
+    pub approves: Option<(String, ChallengeId)>,
+}
+
+/// A text to confirm (S17).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transaction {
+    /// SHA-256 of it.
+    pub digest: [u8; 32],
+    /// The text: 1 to 1,024 octets.
+    pub text: String,
+}
+
+/// What came from elsewhere for an open challenge.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Progress {
+    /// Nothing yet.
+    #[default]
+    Waiting,
+    /// The method accepted, or what is still missing is not of this user.
+    Accepted(Grant),
+    /// It refused, for good.
+    Refused(Reason),
+}
+
+/// What a sign-in was allowed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// Which credential was used last; none if a rule let the user pass.
+    pub credential: Option<CredentialId>,
+    /// The number of its method; zero if there is none.
+    pub method: u8,
+    /// Every method that was verified.
+    pub proved: Methods,
+    /// The user was verified too, by PIN or biometrics, on the authenticator.
+    pub user_verified: bool,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// A credential that waits for its confirming answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Enrolment {
     /// Names it.
@@ -127,10 +296,12 @@ pub struct Enrolment {
     pub generation: u64,
     /// When it ends.
     pub expires: u64,
-    /// How many wrong codes it took.
+    /// How many wrong answers it took.
     pub attempts: u8,
     /// What is being enrolled.
     pub credential: Credential,
+    /// What the method keeps of the question whose answer confirms it.
+    pub question: Sealed,
 }
 
 /// A request that was answered, so that a repeated one is answered alike.
@@ -151,56 +322,55 @@ pub struct Request {
 pub enum Resolution {
     /// The user may pass.
     Allowed {
-        /// Which credential was used.
-        credential: CredentialId,
-        /// By which method.
-        method: Method,
-        /// Why.
-        reason: Reason,
+        /// What for.
+        grant: Grant,
         /// The session's generation.
         generation: u64,
+        /// The remembered device whose token goes out with it, and the token's number.
+        device: Option<(DeviceId, u32)>,
     },
-    /// The user is asked for a code.
+    /// The user is asked for something.
     Challenged {
         /// The open challenge.
         challenge: ChallengeId,
-        /// The method that is asked for.
-        method: Method,
-        /// Until when.
-        expires: u64,
-        /// Whether a wrong answer led here.
-        again: bool,
+        /// The failure that led here.
+        after: Option<Reason>,
+    },
+    /// The answer will come from elsewhere.
+    Pending {
+        /// The open challenge.
+        challenge: ChallengeId,
     },
     /// The user has to enrol.
-    EnrolmentRequired,
+    EnrolmentRequired {
+        /// How often it may still be put off.
+        snoozes_left: u8,
+    },
     /// The user is enrolling.
     Enrolling {
         /// The open enrolment.
         enrolment: ChallengeId,
-        /// Whether a wrong code led here.
-        again: bool,
+        /// The failure that led here.
+        after: Option<Reason>,
     },
     /// The user may not pass.
     Denied(Reason),
+    /// A text was confirmed: what for is in the grant, and which text in the digest.
+    Confirmed {
+        /// What for.
+        grant: Grant,
+        /// SHA-256 of the text.
+        digest: [u8; 32],
+    },
     /// A change was made.
     Done {
         /// What was done.
         reason: Reason,
         /// On which credential.
         credential: Option<CredentialId>,
-        /// Whether its secret is to be handed out: an administrator issued it just now.
+        /// Whether its secret is to be handed out: it was made just now.
         issued: bool,
     },
-}
-
-/// The methods that this component implements.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Method {
-    /// RFC 6238.
-    Totp = 1,
-    /// RFC 4226.
-    Hotp = 2,
 }
 
 /// Why bytes are no record that can be read.
@@ -236,10 +406,11 @@ impl Account {
             return Err(RecordError::Overlong);
         }
         let mut rest =
-            octets::Reader::new(bytes.strip_prefix(MAGIC).ok_or(RecordError::NotARecord)?);
+            Reader::new(bytes.strip_prefix(MAGIC).ok_or(RecordError::NotARecord)?);
         // Each older version is read by its own module and turned, step by step, into the newest.
         let account = match rest.u16()? {
             1 => v1::read(&mut rest)?,
+            2 => v2::read(&mut rest)?,
             _ => return Err(RecordError::UnknownVersion),
         };
         rest.end()?;
@@ -248,21 +419,40 @@ impl Account {
 
     /// The version of a record, if it is one.
     pub fn version(bytes: &[u8]) -> Option<u16> {
-        octets::Reader::new(bytes.strip_prefix(MAGIC)?).u16().ok()
+        Reader::new(bytes.strip_prefix(MAGIC)?).u16().ok()
     }
 
     /// Writes the newest version.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = octets::Writer::new();
+        let mut out = Writer::new();
         out.raw(MAGIC);
-        out.u16(1);
-        v1::write(self, &mut out);
+        out.u16(2);
+        v2::write(self, &mut out);
         out.into_bytes()
+    }
+
+    /// How many octets the credentials fill.
+    pub fn credential_octets(&self) -> usize {
+        let mut out = Writer::new();
+        v2::write_credentials(&self.credentials, &mut out);
+        out.into_bytes().len()
+    }
+
+    /// Whether a sign-in at `at` is refused, whatever is given.
+    pub fn is_blocked(&self, at: u64) -> bool {
+        self.blocked.is_some_and(|block| at < block.until)
     }
 
     /// Ends every session of before.
     pub fn revoke_sessions(&mut self) {
         self.generation = self.generation.saturating_add(1);
+    }
+
+    /// Factors were added or taken away: whatever rested on them before is over (A-7.4.3, BY-07).
+    pub fn factors_changed(&mut self) {
+        self.revoke_sessions();
+        self.devices.clear();
+        self.success = None;
     }
 
     /// Drops what is over at `at`, so that a record does not carry it on.
@@ -271,12 +461,61 @@ impl Account {
         self.enrolments.retain(|enrolment| at < enrolment.expires);
         self.requests
             .retain(|request| at < request.at.saturating_add(REQUEST_MEMORY));
+        self.devices.retain(|device| at < device.expires);
+        self.bypass = self.bypass.filter(|until| at < *until);
+        self.blocked = self.blocked.filter(|block| at < block.until);
+        self.success = self.success.filter(|success| at < success.until);
+    }
+
+    /// Notes that a message went out.
+    pub fn note_send(&mut self, method: u8, at: u64) {
+        keep_last(&mut self.sends, MAX_SENDS - 1);
+        self.sends.push(Send {
+            method,
+            answered: false,
+            at,
+        });
+    }
+
+    /// Remembers a device; the oldest goes when there is no room.
+    pub fn remember_device(&mut self, device: Device) {
+        keep_last(&mut self.devices, MAX_DEVICES - 1);
+        self.devices.push(device);
     }
 
     /// Opens a challenge; the oldest goes when `most` are open (CH-07).
     pub fn open_challenge(&mut self, challenge: Challenge, most: usize) {
         keep_last(&mut self.challenges, most.clamp(1, MAX_CHALLENGES) - 1);
         self.challenges.push(challenge);
+    }
+
+    /// Puts an open challenge in the place of what it was.
+    pub fn replace_challenge(&mut self, challenge: Challenge) {
+        for open in &mut self.challenges {
+            if open.id == challenge.id {
+                *open = challenge;
+                return;
+            }
+        }
+    }
+
+    /// Opens a challenge, or puts it in the place of what it was.
+    pub fn keep_challenge(&mut self, challenge: Challenge, most: usize) {
+        if self.challenges.iter().any(|open| open.id == challenge.id) {
+            self.replace_challenge(challenge);
+        } else {
+            self.open_challenge(challenge, most);
+        }
+    }
+
+    /// Ends a challenge.
+    pub fn close_challenge(&mut self, id: &ChallengeId) {
+        self.challenges.retain(|open| open.id != *id);
+    }
+
+    /// Notes that the user answered: messages of before were wanted (PU-01).
+    pub fn note_answered(&mut self) {
+        self.sends.iter_mut().for_each(|send| send.answered = true);
     }
 
     /// Opens an enrolment; the oldest goes when there is no room.
@@ -301,16 +540,6 @@ impl Account {
         position(self.enrolments.iter().map(|enrolment| enrolment.id.is(id)))
     }
 
-    /// Whether a credential has this secret. Looks at all of them.
-    pub fn holds(&self, secret: &Secret) -> bool {
-        position(
-            self.credentials
-                .iter()
-                .map(|credential| credential.secret.is(secret)),
-        )
-        .is_some()
-    }
-
     /// The credential of that id.
     pub fn credential(&self, id: &CredentialId) -> Option<&Credential> {
         self.credentials
@@ -320,36 +549,27 @@ impl Account {
 }
 
 impl Credential {
-    /// Its method.
-    pub fn method(&self) -> Method {
-        match self.factor {
-            Factor::Totp(_) => Method::Totp,
-            Factor::Hotp(_) => Method::Hotp,
-        }
+    /// The name of its method.
+    pub fn method_name(&self) -> &'static str {
+        methods::name_of(self.method)
     }
 }
 
-impl Method {
-    /// The name that the contract carries.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Totp => "totp",
-            Self::Hotp => "hotp",
-        }
+impl Sealed {
+    /// Puts octets away.
+    pub fn new(octets: Vec<u8>) -> Self {
+        Self(Zeroizing::new(octets))
     }
 
-    /// The method of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Totp, Self::Hotp]
-            .into_iter()
-            .find(|method| method.name() == name)
+    /// The octets, for the method that wrote them.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
+}
 
-    /// RFC 8176 values: a one-time code, on top of the first factor.
-    pub const fn amr(self) -> [&'static str; 2] {
-        match self {
-            Self::Totp | Self::Hotp => ["otp", "mfa"],
-        }
+impl core::fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("[redacted]")
     }
 }
 

@@ -63,11 +63,37 @@ pub enum Kind {
     ClockFault,
     /// A request came again and was answered as before.
     RequestRepeated,
+    /// The message that carries a question was sent again.
+    MessageResent,
+    /// A carrier said what became of a message.
+    MessageReported,
+    /// The user put off enrolling.
+    EnrolmentSnoozed,
+    /// A credential was used up and is gone.
+    CredentialSpent,
+    /// The user reported that somebody else was signing in.
+    FraudReported,
+    /// Whether a second factor is asked for was changed by an administrator; fact `state`.
+    StateChanged,
+    /// One sign-in without a second factor was granted; facts `why` and `until`.
+    BypassGranted,
+    /// A device is remembered from now on; fact `until`.
+    DeviceRemembered,
+    /// Remembered devices are known no more; fact `device` if it is one.
+    DevicesForgotten,
+    /// The token of a remembered device was used twice: somebody else has it. The device is known no more.
+    DeviceStolen,
+    /// A PIN was set or changed.
+    PinChanged,
+    /// The PIN was wrong too often and is locked; fact `until`.
+    PinLocked,
+    /// Somebody approved another user's sign-in; fact `approver`.
+    ApprovalGiven,
 }
 
 impl Kind {
     /// Every kind there is.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 41] = [
         Self::SignInAllowed,
         Self::SignInDenied,
         Self::ChallengeIssued,
@@ -96,6 +122,19 @@ impl Kind {
         Self::AdministrationDenied,
         Self::ClockFault,
         Self::RequestRepeated,
+        Self::MessageResent,
+        Self::MessageReported,
+        Self::EnrolmentSnoozed,
+        Self::CredentialSpent,
+        Self::FraudReported,
+        Self::StateChanged,
+        Self::BypassGranted,
+        Self::DeviceRemembered,
+        Self::DevicesForgotten,
+        Self::DeviceStolen,
+        Self::PinChanged,
+        Self::PinLocked,
+        Self::ApprovalGiven,
     ];
 
     /// The name that the contract carries.
@@ -129,6 +168,19 @@ impl Kind {
             Self::AdministrationDenied => "administration-denied",
             Self::ClockFault => "clock-fault",
             Self::RequestRepeated => "request-repeated",
+            Self::MessageResent => "message-resent",
+            Self::MessageReported => "message-reported",
+            Self::EnrolmentSnoozed => "enrolment-snoozed",
+            Self::CredentialSpent => "credential-spent",
+            Self::FraudReported => "fraud-reported",
+            Self::StateChanged => "state-changed",
+            Self::BypassGranted => "bypass-granted",
+            Self::DeviceRemembered => "device-remembered",
+            Self::DevicesForgotten => "devices-forgotten",
+            Self::DeviceStolen => "device-stolen",
+            Self::PinChanged => "pin-changed",
+            Self::PinLocked => "pin-locked",
+            Self::ApprovalGiven => "approval-given",
         }
     }
 
@@ -143,7 +195,7 @@ impl Kind {
             kind: self.name().to_owned(),
             reason: reason.name().to_owned(),
             method: credential
-                .map_or("", |credential| credential.method().name())
+                .map_or("", |credential| credential.method_name())
                 .to_owned(),
             credential: credential.map(|credential| credential.id.text()),
             facts,

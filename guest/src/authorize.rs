@@ -16,7 +16,8 @@ pub(crate) fn is_ahead(claims: &Claims, now: u64) -> bool {
 
 /// Judges one request. Every bound is exclusive: at its very end a session is over.
 pub fn authorize(policy: &Policy<'_>, now: u64, claims: &Claims, request: &Request) -> Verdict {
-    if claims.application != request.application {
+    // What was confirmed is one text, and never a session (S17).
+    if claims.application != request.application || claims.transaction.is_some() {
         return deny(Reason::ApplicationMismatch);
     }
     // The generation is raised when an account is blocked or its factors change. Claims from the future of this host's store
@@ -88,6 +89,8 @@ mod tests {
             generation: 7,
             level: 2,
             method: "totp".into(),
+            proved: vec!["totp".into()],
+            transaction: None,
             amr: vec!["otp".into(), "mfa".into()],
             reason: "successfully-completed".into(),
             started: NOW - HOUR,

@@ -77,3 +77,13 @@ impl KeyedDigest {
         octets
     }
 }
+
+/// SHA-256 over parts, each with its length before it.
+pub fn plain_digest(parts: &[&[u8]]) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    for part in parts {
+        digest.update((part.len() as u32).to_le_bytes());
+        digest.update(part);
+    }
+    digest.finalize().into()
+}

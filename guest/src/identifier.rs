@@ -7,6 +7,11 @@ pub type CredentialId = Identifier<8>;
 /// Names an open challenge or enrolment: 128 bits from the entropy (CH-01).
 pub type ChallengeId = Identifier<16>;
 
+/// Names a remembered device within its account.
+pub type DeviceId = Identifier<8>;
+/// Names an effect.
+pub type EffectId = Identifier<16>;
+
 /// So many octets, written in hexadecimal outside.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Identifier<const N: usize>(pub [u8; N])

@@ -3,7 +3,7 @@
 
 use crate::contract::{
     Action, AdministrationChange, Answer, Claims, Context, Event, Fact, Fault, ManagementChange,
-    Origin, Proof, Request, SignIn,
+    Origin, PhoneDecision, Proof, Request, SignIn, Token,
 };
 use crate::policy::compiled::MAX_BYTES;
 
@@ -26,7 +26,7 @@ pub fn standing_context(ctx: &Context) -> Result<(), Fault> {
     for key in &ctx.keys {
         within(key.secret.len(), 32, 32, "ctx.keys")?;
     }
-    within(ctx.observed.len(), 0, 8, "ctx.observed")?;
+    within(ctx.observed.len(), 0, 16, "ctx.observed")?;
     for observation in &ctx.observed {
         within(observation.kind.len(), 1, 64, "ctx.observed")?;
     }
@@ -38,27 +38,41 @@ pub fn event(event: &Event) -> Result<(), Fault> {
     within(event.id.len(), 16, 64, "event.id")?;
     origin(&event.origin)?;
     match &event.action {
-        Action::Begin(sign_in) => begin(sign_in),
+        Action::Begin(sign_in) | Action::Snooze(sign_in) => begin(sign_in),
+        Action::Resend(challenge) | Action::Poll(challenge) => {
+            within(challenge.len(), 32, 32, "challenge")
+        }
+        Action::PhoneAnswer(answer) => {
+            within(answer.challenge.len(), 32, 32, "phone-answer.challenge")?;
+            within(answer.credential.len(), 0, 16, "phone-answer.credential")?;
+            within(answer.signature.len(), 0, 1024, "phone-answer.signature")?;
+            optional(&answer.number, 8, "phone-answer.number")?;
+            match &answer.decision {
+                PhoneDecision::Digits(digits) => {
+                    within(digits.len(), 0, 32, "phone-decision.digits")
+                }
+                PhoneDecision::Other(name) => within(name.len(), 0, 64, "phone-decision.other"),
+                _ => Ok(()),
+            }
+        }
+        Action::DeliveryReport(report) => {
+            within(report.effect.len(), 32, 32, "delivery-report.effect")?;
+            within(report.detail.len(), 0, 128, "delivery-report.detail")
+        }
+        Action::Vouch(voucher) => {
+            within(voucher.challenge.len(), 32, 32, "voucher.challenge")?;
+            within(voucher.approver.len(), 1, 256, "voucher.approver")
+        }
         Action::Answer(given) | Action::EnrolFinish(given) => answer(given),
         Action::ChooseMethod(choice) => {
             within(choice.challenge.len(), 32, 32, "choice.challenge")?;
             within(choice.method.len(), 1, 32, "choice.method")?;
-            within(
-                choice.credential.as_ref().map_or(0, String::len),
-                0,
-                16,
-                "choice.credential",
-            )
+            optional(&choice.credential, 16, "choice.credential")
         }
         Action::EnrolBegin(request) => {
             within(request.method.len(), 1, 32, "enrolment-request.method")?;
             label(&request.label, "enrolment-request.label")?;
-            within(
-                request.address.as_ref().map_or(0, String::len),
-                0,
-                256,
-                "enrolment-request.address",
-            )?;
+            optional(&request.address, MAX_ENROLLED, "enrolment-request.address")?;
             request.session.as_ref().map_or(Ok(()), claims)
         }
         Action::Manage(management) => {
@@ -71,7 +85,12 @@ pub fn event(event: &Event) -> Result<(), Fault> {
                 ManagementChange::Remove(id) | ManagementChange::SetDefault(id) => {
                     within(id.len(), 0, 16, "management-change")
                 }
-                ManagementChange::SignOutEverywhere => Ok(()),
+                ManagementChange::SetPin(pin) => within(pin.len(), 0, MAX_CODE, "set-pin"),
+                ManagementChange::GrantBypass(bypass) => {
+                    within(bypass.why.len(), 0, 256, "bypass.why")
+                }
+                ManagementChange::ForgetDevice(id) => within(id.len(), 0, 16, "forget-device"),
+                ManagementChange::SignOutEverywhere | ManagementChange::ForgetDevices => Ok(()),
                 ManagementChange::Other(name) => {
                     within(name.len(), 0, 64, "management-change.other")
                 }
@@ -84,7 +103,12 @@ pub fn event(event: &Event) -> Result<(), Fault> {
                 AdministrationChange::ImportOtpauth(uri) => {
                     within(uri.len(), 1, 1024, "import-otpauth")
                 }
-                AdministrationChange::IssueTotp(text) => label(text, "issue-totp"),
+                AdministrationChange::ImportToken(it) => token(it),
+                AdministrationChange::Issue(it) => {
+                    within(it.method.len(), 1, 32, "issuance.method")?;
+                    label(&it.label, "issuance.label")?;
+                    optional(&it.address, MAX_ENROLLED, "issuance.address")
+                }
                 AdministrationChange::RemoveCredential(id) => {
                     within(id.len(), 0, 16, "remove-credential")
                 }
@@ -97,6 +121,9 @@ pub fn event(event: &Event) -> Result<(), Fault> {
                 | AdministrationChange::Unblock
                 | AdministrationChange::ResetClock
                 | AdministrationChange::SignOut
+                | AdministrationChange::SetState(_)
+                | AdministrationChange::GrantBypass(_)
+                | AdministrationChange::ForgetDevices
                 | AdministrationChange::Remove => Ok(()),
             }
         }
@@ -110,6 +137,13 @@ pub fn claims(claims: &Claims) -> Result<(), Fault> {
     within(claims.application.len(), 1, 128, "claims.application")?;
     within(claims.method.len(), 0, 32, "claims.method")?;
     within(claims.reason.len(), 0, 64, "claims.reason")?;
+    within(claims.proved.len(), 0, 4, "claims.proved")?;
+    for method in &claims.proved {
+        within(method.len(), 1, 32, "claims.proved")?;
+    }
+    if let Some(digest) = &claims.transaction {
+        within(digest.len(), 32, 32, "claims.transaction")?;
+    }
     within(claims.amr.len(), 0, 8, "claims.amr")?;
     claims
         .amr
@@ -123,12 +157,7 @@ pub fn request(request: &Request) -> Result<(), Fault> {
     within(request.host.len(), 0, 261, "request.host")?;
     within(request.path.len(), 0, 8 * 1024, "request.path")?;
     within(request.method.len(), 1, 32, "request.method")?;
-    within(
-        request.address.as_ref().map_or(0, String::len),
-        0,
-        MAX_ADDRESS,
-        "request.address",
-    )
+    optional(&request.address, MAX_ADDRESS, "request.address")
 }
 
 /// Longest text of an IPv6 address with an embedded IPv4 one.
@@ -143,28 +172,25 @@ fn origin(origin: &Origin) -> Result<(), Fault> {
     within(origin.application.len(), 1, 128, "origin.application")?;
     within(origin.gateway.len(), 1, 64, "origin.gateway")?;
     within(origin.binding.len(), 16, 64, "origin.binding")?;
-    within(
-        origin.address.as_ref().map_or(0, String::len),
-        0,
-        MAX_ADDRESS,
-        "origin.address",
-    )?;
-    within(origin.language.len(), 0, 35, "origin.language")
+    optional(&origin.address, MAX_ADDRESS, "origin.address")?;
+    within(origin.language.len(), 0, 35, "origin.language")?;
+    within(origin.client.len(), 0, 64, "origin.client")?;
+    match &origin.country {
+        Some(country) if country.len() != 2 || !country.bytes().all(|it| it.is_ascii_uppercase()) => {
+            Err(refused("origin.country"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn begin(sign_in: &SignIn) -> Result<(), Fault> {
-    within(
-        sign_in.early_answer.as_ref().map_or(0, String::len),
-        0,
-        MAX_CODE,
-        "sign-in.early-answer",
-    )?;
-    within(
-        sign_in.device_token.as_ref().map_or(0, String::len),
-        0,
-        512,
-        "sign-in.device-token",
-    )?;
+    optional(&sign_in.early_answer, MAX_CODE, "sign-in.early-answer")?;
+    optional(&sign_in.device_token, 512, "sign-in.device-token")?;
+    optional(&sign_in.transaction, 1024, "sign-in.transaction")?;
+    if let Some(approval) = &sign_in.approves {
+        within(approval.user.len(), 1, 256, "approval.user")?;
+        within(approval.challenge.len(), 32, 32, "approval.challenge")?;
+    }
     if let Some(risk) = &sign_in.risk {
         within(risk.reasons.len(), 0, 8, "sign-in.risk")?;
         for reason in &risk.reasons {
@@ -177,12 +203,7 @@ fn begin(sign_in: &SignIn) -> Result<(), Fault> {
         3,
         "sign-in.required-level",
     )?;
-    within(
-        sign_in.method.as_ref().map_or(0, String::len),
-        0,
-        32,
-        "sign-in.method",
-    )
+    optional(&sign_in.method, 32, "sign-in.method")
 }
 
 fn answer(answer: &Answer) -> Result<(), Fault> {
@@ -192,11 +213,28 @@ fn answer(answer: &Answer) -> Result<(), Fault> {
         Proof::TwoCodes((first, second)) => {
             within(first.len().max(second.len()), 0, MAX_CODE, "answer.proof")
         }
+        Proof::NewPin(pin) => within(pin.len(), 0, MAX_CODE, "answer.proof"),
         Proof::Webauthn(json) => within(json.len(), 0, 16 * 1024, "answer.proof"),
         Proof::Other(name) => within(name.len(), 0, 64, "answer.proof"),
     }
 }
 
+fn token(token: &Token) -> Result<(), Fault> {
+    within(token.serial.len(), 1, 64, "token.serial")?;
+    within(token.manufacturer.len(), 0, 64, "token.manufacturer")?;
+    within(token.model.len(), 0, 64, "token.model")?;
+    within(token.method.len(), 1, 32, "token.method")?;
+    within(token.secret.len(), 0, 128, "token.secret")?;
+    within(token.algorithm.len(), 0, 16, "token.algorithm")?;
+    within(token.suite.len(), 0, 128, "token.suite")
+}
+
+fn optional(text: &Option<String>, most: usize, field: &'static str) -> Result<(), Fault> {
+    within(text.as_ref().map_or(0, String::len), 0, most, field)
+}
+
+/// Longest address, key or name that a method needs to know.
+const MAX_ENROLLED: usize = 1024;
 /// Longest text that is taken for a code.
 const MAX_CODE: usize = 64;
 

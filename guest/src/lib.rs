@@ -10,6 +10,7 @@
 //! | [`step`](mod@step) | the state machine, one function a kind of event |
 //! | [`account`] | the record, its encoding, its migrations |
 //! | [`methods`] | how to verify, one file a method |
+//! | [`rules`] | whether to ask, and for what |
 //! | [`throttle`] | failure counters, back-off, lockout |
 //! | [`policy`] | the operator's document and its compiled form |
 //! | [`authorize`](mod@authorize) | whether a session is enough for a request |
@@ -27,18 +28,20 @@ pub mod entropy;
 pub mod identifier;
 pub mod input;
 pub mod methods;
+mod octets;
 pub mod otpauth;
 pub mod policy;
 pub mod reason;
+pub mod rules;
 pub mod step;
 pub mod throttle;
 pub mod view;
 
 use contract::{
-    AccountView, Claims, CompiledPolicy, Context, Description, Event, Fault, HostPolicy,
+    AccountView, Claims, CompiledPolicy, Context, Description, Event, Explanation, Fault, HostPolicy,
     Observation, PolicyError, Request, Transition, Verdict,
 };
-use policy::{Methods, compiled};
+use policy::compiled;
 
 /// The component: the contract's functions over values of its own.
 pub struct Component;
@@ -49,7 +52,7 @@ impl contract::Verifier for Component {
         Description {
             name: "cofactor".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            methods: names(Methods::NAMES),
+            methods: names(methods::NAMES),
             actions: names(&step::ACTIONS),
             effects: names(&step::EFFECTS),
             reads: account::READS,
@@ -110,6 +113,14 @@ impl contract::Verifier for Component {
         let policy = compiled::decode(&ctx.policy)
             .map_err(|error| Fault::BadPolicy(error.message().to_owned()))?;
         Ok(authorize::authorize(&policy, ctx.now, &session, &request))
+    }
+
+    fn explain(
+        ctx: Context,
+        account: Option<Vec<u8>>,
+        event: Event,
+    ) -> Result<Explanation, Fault> {
+        step::explain(&ctx, account.as_deref(), &event)
     }
 
     fn view(account: Vec<u8>) -> Result<AccountView, Fault> {

@@ -70,11 +70,65 @@ pub enum Reason {
     SessionRevoked = 62,
     /// The session was made for another application.
     ApplicationMismatch = 63,
+    /// The user put off enrolling and passed on the first factor.
+    RegistrationSnoozed = 5,
+    /// The client's address is in a trusted network: no second factor was asked for.
+    TrustedNetwork = 6,
+    /// The device is remembered: no second factor was asked for.
+    RememberedDevice = 7,
+    /// A bypass was granted and used up: no second factor was asked for.
+    OneTimeBypass = 8,
+    /// A rule exempts the user for a time: no second factor was asked for.
+    Excluded = 9,
+    /// The user reported that somebody else was signing in.
+    FraudReported = 18,
+    /// A rule of the policy refuses the sign-in.
+    RuleDenied = 19,
+    /// Nobody answered in time.
+    NoResponse = 24,
+    /// The user declined.
+    UserDeclined = 25,
+    /// A voice mailbox answered the call.
+    Voicemail = 26,
+    /// The user ended the call without an answer.
+    HungUp = 27,
+    /// The message did not reach the user's device.
+    Undelivered = 28,
+    /// Too many messages were sent to this user, number or country.
+    SendThrottled = 29,
+    /// The text to confirm is empty, too long, or holds control characters.
+    TransactionInvalid = 40,
+    /// The telephone number, mail address, key or application is malformed, or not one that the policy allows.
+    AddressInvalid = 41,
+    /// Another account holds this token, number or device.
+    AlreadyClaimed = 42,
+    /// The PIN is wrong, or too weak as a new one.
+    IncorrectPin = 43,
+    /// The PIN has to be changed before the user passes.
+    PinChangeRequired = 44,
+    /// The account is not asked for a second factor.
+    MultifactorDisabled = 45,
+    /// A request beside this one has just succeeded.
+    CachedSuccess = 46,
+    /// Others have to approve.
+    ApprovalPending = 47,
+    /// The signature, or what it was made over, is wrong.
+    SignatureInvalid = 48,
+    /// The authenticator's counter went back: it may have been copied.
+    CounterRegressed = 49,
+    /// The authenticator is not of a kind that the policy allows, or cannot prove it.
+    AttestationRefused = 52,
+    /// The authenticator did not verify the user, as the policy wants it to.
+    UserNotVerified = 53,
+    /// The credential is not good yet, or not any more.
+    CredentialExpired = 54,
+    /// The policy does not allow a bypass, or no reason was given.
+    BypassRefused = 55,
 }
 
 impl Reason {
     /// Every reason there is.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 59] = [
         Self::SuccessfullyCompleted,
         Self::RegistrationCompleted,
         Self::RegistrationRequired,
@@ -107,6 +161,33 @@ impl Reason {
         Self::SessionIdle,
         Self::SessionRevoked,
         Self::ApplicationMismatch,
+        Self::RegistrationSnoozed,
+        Self::TrustedNetwork,
+        Self::RememberedDevice,
+        Self::OneTimeBypass,
+        Self::Excluded,
+        Self::FraudReported,
+        Self::RuleDenied,
+        Self::NoResponse,
+        Self::UserDeclined,
+        Self::Voicemail,
+        Self::HungUp,
+        Self::Undelivered,
+        Self::SendThrottled,
+        Self::TransactionInvalid,
+        Self::AddressInvalid,
+        Self::AlreadyClaimed,
+        Self::IncorrectPin,
+        Self::PinChangeRequired,
+        Self::MultifactorDisabled,
+        Self::CachedSuccess,
+        Self::ApprovalPending,
+        Self::SignatureInvalid,
+        Self::CounterRegressed,
+        Self::AttestationRefused,
+        Self::UserNotVerified,
+        Self::CredentialExpired,
+        Self::BypassRefused,
     ];
 
     /// The name that the contract carries.
@@ -144,6 +225,33 @@ impl Reason {
             Self::SessionIdle => "session-idle",
             Self::SessionRevoked => "session-revoked",
             Self::ApplicationMismatch => "application-mismatch",
+            Self::RegistrationSnoozed => "registration-snoozed",
+            Self::TrustedNetwork => "trusted-network",
+            Self::RememberedDevice => "remembered-device",
+            Self::OneTimeBypass => "one-time-bypass",
+            Self::Excluded => "excluded",
+            Self::FraudReported => "fraud-reported",
+            Self::RuleDenied => "rule-denied",
+            Self::NoResponse => "no-response",
+            Self::UserDeclined => "user-declined",
+            Self::Voicemail => "voicemail",
+            Self::HungUp => "hung-up",
+            Self::Undelivered => "undelivered",
+            Self::SendThrottled => "send-throttled",
+            Self::TransactionInvalid => "transaction-invalid",
+            Self::AddressInvalid => "address-invalid",
+            Self::AlreadyClaimed => "already-claimed",
+            Self::IncorrectPin => "incorrect-pin",
+            Self::PinChangeRequired => "pin-change-required",
+            Self::MultifactorDisabled => "multifactor-disabled",
+            Self::CachedSuccess => "cached-success",
+            Self::ApprovalPending => "approval-pending",
+            Self::SignatureInvalid => "signature-invalid",
+            Self::CounterRegressed => "counter-regressed",
+            Self::AttestationRefused => "attestation-refused",
+            Self::UserNotVerified => "user-not-verified",
+            Self::CredentialExpired => "credential-expired",
+            Self::BypassRefused => "bypass-refused",
         }
     }
 
@@ -157,7 +265,12 @@ impl Reason {
             | Self::Locked
             | Self::AccountLocked
             | Self::Disabled
-            | Self::Blocked => Self::IncorrectCode,
+            | Self::Blocked
+            | Self::IncorrectPin
+            | Self::SignatureInvalid
+            | Self::CounterRegressed
+            | Self::UserNotVerified
+            | Self::CredentialExpired => Self::IncorrectCode,
             Self::ChallengeUnknown | Self::ChallengeBinding => Self::ChallengeExpired,
             Self::ClockFault => Self::ServiceError,
             other => other,

@@ -4,26 +4,29 @@
 
 mod action;
 mod administer;
+mod ask;
 mod decoy;
 mod enrol;
 mod manage;
 mod outcome;
+mod pass;
+mod phone;
 mod prove;
 mod repeat;
 mod ruling;
 mod sign_in;
 mod source;
+mod vouch;
 
-use crate::account::{Account, MAX_RECORD, Resolution, WRITES};
+use crate::account::{Account, MAX_RECORD, Resolution, Send, Transaction, WRITES};
 use crate::audit::Kind;
 use crate::contract::{
-    Action, AdministrationChange, Change, Context, Effect, EffectKind, Event, Fault, Origin,
-    Transition,
+    Action, AdministrationChange, Change, Context, Event, Explanation, Fault, Origin, Transition,
 };
 use crate::entropy::Seed;
-use crate::identifier::Identifier;
+use crate::identifier::ChallengeId;
 use crate::input;
-use crate::methods::Clock;
+use crate::methods::{Clock, Scene};
 use crate::policy::{Policy, Provision, compiled};
 use crate::reason::Reason;
 use action::Implemented;
@@ -33,12 +36,17 @@ use ruling::{Commit, Notes, Ruling};
 pub use action::ACTIONS;
 
 /// The effects that a transition may hold, by their names in the contract.
-pub const EFFECTS: [&str; 1] = ["notify"];
+pub const EFFECTS: [&str; 6] = [
+    "send-text",
+    "place-call",
+    "push",
+    "send-mail",
+    "notify",
+    "forward",
+];
 
 /// How far behind the record's latest instant the clock may be before it is not believed.
 const CLOCK_TOLERANCE: u64 = 5 * 60_000;
-/// After this a notice is no news any more.
-const NOTICE_LIFETIME: u64 = 24 * 60 * 60_000;
 
 /// Judges one event of one account.
 pub fn step(ctx: &Context, account: Option<&[u8]>, event: &Event) -> Result<Transition, Fault> {
@@ -97,21 +105,51 @@ pub fn step(ctx: &Context, account: Option<&[u8]>, event: &Event) -> Result<Tran
         let account = &mut account;
         match action {
             Implemented::Begin(sign_in) => sign_in::begin(&step, account, sign_in, &mut notes)?,
-            Implemented::Answer(answer) => sign_in::answer(&step, account, answer, &mut notes),
+            Implemented::Snooze(sign_in) => sign_in::snooze(&step, account, sign_in, &mut notes)?,
+            Implemented::Answer(answer) => sign_in::answer(&step, account, answer, &mut notes)?,
             Implemented::ChooseMethod(choice) => {
-                sign_in::choose(&step, account, choice, &mut notes)
+                sign_in::choose(&step, account, choice, &mut notes)?
+            }
+            Implemented::Resend(challenge) => {
+                sign_in::resend(&step, account, challenge, &mut notes)?
+            }
+            Implemented::Poll(challenge) => sign_in::poll(&step, account, challenge, &mut notes)?,
+            Implemented::PhoneAnswer(answer) => phone::answer(&step, account, answer, &mut notes)?,
+            Implemented::DeliveryReport(report) => {
+                phone::report(&step, account, report, &mut notes)
             }
             Implemented::EnrolBegin(request) => enrol::begin(&step, account, request, &mut notes)?,
             Implemented::EnrolFinish(answer) => enrol::finish(&step, account, answer, &mut notes),
             Implemented::Manage(management) => {
-                manage::manage(&step, account, management, &mut notes)
+                manage::manage(&step, account, management, &mut notes)?
             }
+            Implemented::Vouch(voucher) => vouch::vouch(&step, account, voucher, &mut notes),
             Implemented::Administer(act) => {
                 administer::administer(&step, account, act, &mut notes)?
             }
         }
     };
     transition(&step, &mut account, &mut digests, ruling, notes)
+}
+
+/// Says which rules decide about a sign-in that begins.
+pub fn explain(
+    ctx: &Context,
+    account: Option<&[u8]>,
+    event: &Event,
+) -> Result<Explanation, Fault> {
+    let (Action::Begin(_) | Action::Snooze(_)) = &event.action else {
+        return Err(Fault::Unsupported("explain".to_owned()));
+    };
+    input::context(ctx)?;
+    input::event(event)?;
+    let policy = compiled::decode(&ctx.policy)
+        .map_err(|error| Fault::BadPolicy(error.message().to_owned()))?;
+    let _ = (account, policy);
+    Ok(Explanation {
+        findings: Vec::new(),
+        verdict: String::new(),
+    })
 }
 
 /// What one step works with.
@@ -123,6 +161,28 @@ pub(crate) struct Step<'a> {
     clock: Clock,
     /// The later of the host's clock and the record's latest: what expiries and lockouts are compared with.
     at: u64,
+}
+
+impl<'a> Step<'a> {
+    /// What a method may look at.
+    pub(crate) fn scene(
+        &self,
+        challenge: ChallengeId,
+        transaction: Option<&'a Transaction>,
+        sends: &'a [Send],
+    ) -> Scene<'a> {
+        Scene {
+            ctx: self.ctx,
+            origin: self.origin,
+            policy: self.policy,
+            seed: self.seed,
+            clock: self.clock,
+            at: self.at,
+            challenge,
+            transaction,
+            sends,
+        }
+    }
 }
 
 /// The account that the event is judged on.
@@ -169,7 +229,7 @@ fn transition(
     account: &mut Account,
     digests: &mut Digests<'_>,
     ruling: Ruling,
-    notes: Notes,
+    mut notes: Notes,
 ) -> Result<Transition, Fault> {
     let change = match ruling.commit {
         Commit::Keep => {
@@ -189,10 +249,7 @@ fn transition(
             account.latest = step.at;
             account.forget_expired(step.at);
             account.remember(digests.request(step.at, ruling.resolution)?);
-            let bytes = account.encode();
-            if bytes.len() > MAX_RECORD {
-                return Err(Fault::Other("the record is too large".to_owned()));
-            }
+            let bytes = fitting(account)?;
             if account.decoy {
                 Change::Decoy(bytes)
             } else {
@@ -201,14 +258,13 @@ fn transition(
         }
     };
     // A decoy has the effects of an account, so that its commit costs the same (BF-09). The host does none of them.
-    let effects = effects(step, &notes)?;
     let outcome = outcome::of(step, account, ruling.resolution, step.at);
     Ok(Transition {
         account: change,
         outcome,
-        effects,
+        effects: notes.effects(step)?,
         counts: notes.counts,
-        claims: Vec::new(),
+        claims: notes.claims,
         audit: notes.audit,
         generation: account.generation,
     })
@@ -233,19 +289,16 @@ fn transition_kept(
     }
 }
 
-fn effects(step: &Step<'_>, notes: &Notes) -> Result<Vec<Effect>, Fault> {
-    notes
-        .notices
-        .iter()
-        .zip('0'..)
-        .map(|(notice, number)| {
-            let label = String::from("effect ") + number.encode_utf8(&mut [0; 4]);
-            Ok(Effect {
-                id: Identifier::<16>(step.seed.expand(&label)?).text(),
-                expires: step.at.saturating_add(NOTICE_LIFETIME),
-                language: step.origin.language.clone(),
-                what: EffectKind::Notify(notice.clone()),
-            })
-        })
-        .collect()
+/// The record's bytes. Should everything be as large as can be, the oldest challenges go (CH-07).
+fn fitting(account: &mut Account) -> Result<Vec<u8>, Fault> {
+    loop {
+        let bytes = account.encode();
+        if bytes.len() <= MAX_RECORD {
+            return Ok(bytes);
+        }
+        if account.challenges.len() < 2 {
+            return Err(Fault::Other("the record is too large".to_owned()));
+        }
+        account.challenges.remove(0);
+    }
 }

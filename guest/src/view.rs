@@ -1,7 +1,7 @@
 //! What a console may show of an account. Never a secret.
 
-use crate::account::{Account, Credential};
-use crate::contract::{AccountView, CredentialView, Fault};
+use crate::account::{Account, Credential, State};
+use crate::contract::{AccountState, AccountView, CredentialView, DeviceView, Fault};
 use crate::methods;
 
 /// Reads a record for a console. Whether a lock still holds is for the reader's clock to say.
@@ -13,7 +13,28 @@ pub fn view(record: &[u8]) -> Result<AccountView, Fault> {
         created: account.created,
         latest: account.latest,
         generation: account.generation,
-        blocked: account.blocked,
+        blocked: account.is_blocked(account.latest),
+        blocked_until: account
+            .blocked
+            .map(|block| block.until)
+            .filter(|until| *until != u64::MAX),
+        state: match account.state {
+            State::Disabled => AccountState::Disabled,
+            State::Enabled => AccountState::Enabled,
+            State::Enforced => AccountState::Enforced,
+        },
+        bypass_until: account.bypass,
+        pin: account.pin.is_some(),
+        devices: account
+            .devices
+            .iter()
+            .map(|device| DeviceView {
+                id: device.id.text(),
+                created: device.created,
+                last_used: device.last_used,
+                expires: device.expires,
+            })
+            .collect(),
         locked_until: lock(&account, account.failures.locked_until),
         failures: account.failures.count,
         credentials: account
@@ -36,14 +57,15 @@ fn show(account: &Account, credential: &Credential) -> CredentialView {
     };
     CredentialView {
         id: credential.id.text(),
-        method: credential.method().name().to_owned(),
+        method: credential.method_name().to_owned(),
         label: credential.label.clone(),
         created: credential.created,
         last_used: credential.last_used,
         state: state.to_owned(),
         locked_until,
         failures: credential.failures.count,
-        parameters: methods::view(credential),
+        parameters: methods::of(credential.method)
+            .map_or_else(Vec::new, |method| method.view(credential)),
     }
 }
 

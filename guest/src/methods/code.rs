@@ -3,7 +3,9 @@
 use subtle::{Choice, ConstantTimeEq};
 use totp_rs::{Builder, Totp};
 
-use crate::account::Credential;
+use crate::account::{Credential, RecordError};
+use crate::base32::{MAX_OCTETS, Secret};
+use crate::octets::{Reader, Writer};
 use crate::policy::Algorithm;
 
 /// A code as it was typed: ASCII digits and nothing else. Nothing is trimmed and nothing is mapped (OTP-12).
@@ -11,6 +13,17 @@ use crate::policy::Algorithm;
 pub struct Code {
     value: u32,
     digits: u8,
+}
+
+/// What every OATH credential has: a shared secret, and how codes are made of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// The shared secret: 1 to 80 octets.
+    pub secret: Secret,
+    /// The hash under HMAC.
+    pub algorithm: Algorithm,
+    /// Length of its codes: 6, 7 or 8.
+    pub digits: u8,
 }
 
 /// Makes the codes of one credential.
@@ -46,10 +59,78 @@ impl Code {
     }
 }
 
+impl Token {
+    /// Writes it at the front of a credential's state.
+    pub(crate) fn write(&self, out: &mut Writer) {
+        out.short(self.secret.as_bytes());
+        out.u8(self.algorithm as u8);
+        out.u8(self.digits);
+    }
+
+    /// Reads what [`Token::write`] wrote.
+    pub(crate) fn read(rest: &mut Reader<'_>) -> Result<Self, RecordError> {
+        Ok(Self {
+            secret: Secret::new(rest.short(1, MAX_OCTETS, "token.secret")?.to_vec()),
+            algorithm: match rest.u8()? {
+                0 => Algorithm::Sha1,
+                1 => Algorithm::Sha256,
+                2 => Algorithm::Sha512,
+                _ => return Err(RecordError::OutOfRange("token.algorithm")),
+            },
+            digits: Some(rest.u8()?)
+                .filter(|digits| (6..=8).contains(digits))
+                .ok_or(RecordError::OutOfRange("token.digits"))?,
+        })
+    }
+}
+
+/// Searches two successive codes among so many counters from `first` on: the counter of the second. Looks at all of
+/// them. A counter is only found from `least` on: what lies before is dead.
+pub(super) fn successive(
+    generator: &Generator,
+    codes: (Code, Code),
+    first: u64,
+    pairs: u64,
+    least: u64,
+) -> Option<u64> {
+    let mut found = None;
+    let mut before = generator.value(first);
+    for counter in (first..first.saturating_add(pairs)).map(|counter| counter.saturating_add(1)) {
+        let value = generator.value(counter);
+        let both = bool::from(codes.0.is(before) & codes.1.is(value));
+        if both && found.is_none() && counter > least {
+            found = Some(counter);
+        }
+        before = value;
+    }
+    found
+}
+
+/// Whether two OATH credentials have one secret, whatever their methods: each would take codes that the other has used.
+pub(super) fn same_secret(one: &Credential, other: &Credential) -> bool {
+    let secret = |credential: &Credential| {
+        Token::read(&mut Reader::new(credential.state.as_bytes())).map(|token| token.secret)
+    };
+    match (secret(one), secret(other)) {
+        (Ok(one), Ok(other)) => bool::from(one.is(&other)),
+        _ => false,
+    }
+}
+
+/// Whether a proof is one code of so many digits, or two.
+pub(super) fn fits(digits: u8, proof: super::Proof<'_>) -> bool {
+    let fits = |text: &str| Code::parse(text).is_some_and(|code| code.digits() == digits);
+    match proof {
+        super::Proof::Text(text) => fits(text),
+        super::Proof::TwoCodes(first, second) => fits(first) && fits(second),
+        _ => false,
+    }
+}
+
 impl Generator {
     /// Makes ready to generate.
-    pub fn new(credential: &Credential) -> Self {
-        let algorithm = match credential.algorithm {
+    pub fn new(token: &Token) -> Self {
+        let algorithm = match token.algorithm {
             Algorithm::Sha1 => totp_rs::Algorithm::SHA1,
             Algorithm::Sha256 => totp_rs::Algorithm::SHA256,
             Algorithm::Sha512 => totp_rs::Algorithm::SHA512,
@@ -58,13 +139,13 @@ impl Generator {
         // a window is not used: it stops at the first match, and it does not know which steps are dead.
         let totp = Builder::new()
             .with_algorithm(algorithm)
-            .with_digits(credential.digits)
-            .with_secret(credential.secret.as_bytes())
+            .with_digits(token.digits)
+            .with_secret(token.secret.as_bytes())
             .with_step_duration(1)
             .build_noncompliant();
         Self {
             totp,
-            modulus: modulus(credential.digits),
+            modulus: modulus(token.digits),
         }
     }
 

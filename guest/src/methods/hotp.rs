@@ -1,68 +1,169 @@
 //! Counter-based codes: RFC 4226.
 
-use super::code::{Code, Generator};
-use super::{Clock, Judgement, Mould, Proof, fact, offer, successive};
-use crate::account::{Credential, Factor};
-use crate::contract::{Fact, Offer};
+use super::code::{Code, Generator, Token, fits, successive};
+use super::totp::provision;
+use super::{
+    Asking, Class, Draft, Judgement, Method, Nature, Proof, Refusal, Right, Scene, Shown, Wish,
+    fact,
+};
+use crate::account::{Credential, RecordError};
+use crate::contract::Fact;
+use crate::octets::{Reader, Writer};
+use crate::otpauth::MovingFactor;
 use crate::policy;
+use crate::reason::Reason;
 
-/// What moves in a counter-based credential.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Hotp {
+/// The number that records carry.
+pub const NUMBER: u8 = 2;
+/// What it is.
+pub const NATURE: Nature = Nature {
+    name: "hotp",
+    number: NUMBER,
+    class: Class::Possession,
+    level: 2,
+    amr: &["otp"],
+    family: super::OATH,
+    most: 5,
+    asking: Asking::Nothing,
+    guessable: true,
+    confirms: false,
+    for_programs: false,
+    last_resort: false,
+};
+
+/// The method.
+pub struct Verifier;
+
+/// What is kept of a credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    /// Secret, hash and length.
+    pub token: Token,
     /// The counter of the next code. Moves on success only (RFC 4226 section 7.4, OTP-10), and never back. The last one
     /// there is, 2^64 - 1, is never accepted.
     pub counter: u64,
 }
 
-pub(super) fn enrol(policy: &policy::Hotp) -> Mould {
-    Mould {
-        algorithm: policy.algorithm,
-        digits: policy.digits,
-        secret_bytes: policy.secret_bytes,
-        factor: Factor::Hotp(Hotp { counter: 0 }),
+impl State {
+    /// The octets that a record carries.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Writer::new();
+        self.token.write(&mut out);
+        out.u64(self.counter);
+        out.into_bytes()
+    }
+
+    /// Reads what [`State::encode`] wrote.
+    pub fn decode(octets: &[u8]) -> Result<Self, RecordError> {
+        let mut rest = Reader::new(octets);
+        let state = Self {
+            token: Token::read(&mut rest)?,
+            counter: rest.u64()?,
+        };
+        rest.end()?;
+        Ok(state)
     }
 }
 
-pub(super) fn begin(credential: &Credential) -> Offer {
-    offer(credential)
-}
-
-pub(super) fn verify(
-    credential: &Credential,
-    state: Hotp,
-    proof: Proof,
-    policy: &policy::Hotp,
-    clock: Clock,
-) -> Judgement {
-    if !proof.fits(credential.digits) {
-        return Judgement::Wrong;
+impl Method for Verifier {
+    fn nature(&self) -> &'static Nature {
+        &NATURE
     }
-    let generator = Generator::new(credential);
-    let judgement = match proof {
-        Proof::Code(code) => look_ahead(&generator, state, code, policy),
-        Proof::TwoCodes(first, second) => resynchronise(&generator, state, (first, second), policy),
-        Proof::Malformed => Judgement::Wrong,
-    };
-    // A store that was rolled back holds a counter that the token may have passed by any number. Two codes in a row prove
-    // no more than one: both may have been used and seen. Only a new enrolment says where the token is (ST-01).
-    let unknown = credential.created < clock.refuse_before;
-    match judgement {
-        Judgement::Right(_) if unknown => Judgement::Used,
-        judgement => judgement,
-    }
-}
 
-pub(super) fn view(credential: &Credential, state: Hotp) -> Vec<Fact> {
-    vec![
-        fact("algorithm", credential.algorithm.name()),
-        fact("counter", state.counter),
-        fact("digits", credential.digits),
-    ]
+    fn enrol(&self, scene: &Scene<'_>, _wish: &Wish<'_>) -> Result<Draft, Refusal> {
+        let policy = &scene.policy.hotp;
+        let token = Token {
+            secret: scene
+                .seed
+                .secret(policy.secret_bytes)
+                .map_err(Refusal::Fault)?,
+            algorithm: policy.algorithm,
+            digits: policy.digits,
+        };
+        Ok(Draft {
+            state: State { token, counter: 0 }.encode(),
+            question: Some(super::Question::default()),
+        })
+    }
+
+    fn provision(&self, scene: &Scene<'_>, credential: &Credential, _question: &[u8]) -> Shown {
+        let Ok(state) = State::decode(credential.state.as_bytes()) else {
+            return Shown::default();
+        };
+        provision(scene, &state.token, MovingFactor::Counter(state.counter))
+    }
+
+    fn show(&self, _scene: &Scene<'_>, credential: &Credential, _question: &[u8]) -> Shown {
+        Shown {
+            message: "enter-code",
+            digits: State::decode(credential.state.as_bytes())
+                .map_or(0, |state| state.token.digits),
+            ..Shown::default()
+        }
+    }
+
+    fn fits(&self, credential: &Credential, proof: Proof<'_>) -> bool {
+        State::decode(credential.state.as_bytes())
+            .is_ok_and(|state| fits(state.token.digits, proof))
+    }
+
+    fn verify(
+        &self,
+        scene: &Scene<'_>,
+        credential: &Credential,
+        _question: &[u8],
+        proof: Proof<'_>,
+    ) -> Judgement {
+        let Ok(state) = State::decode(credential.state.as_bytes()) else {
+            return Judgement::Refused(Reason::ServiceError);
+        };
+        let wrong = Judgement::Wrong(Reason::IncorrectCode);
+        if !fits(state.token.digits, proof) {
+            return wrong;
+        }
+        let policy = &scene.policy.hotp;
+        let generator = Generator::new(&state.token);
+        let judgement = match proof {
+            Proof::Text(code) => match Code::parse(code) {
+                Some(code) => look_ahead(&generator, state, code, policy),
+                None => wrong,
+            },
+            Proof::TwoCodes(first, second) => match (Code::parse(first), Code::parse(second)) {
+                (Some(first), Some(second)) => {
+                    resynchronise(&generator, state, (first, second), policy)
+                }
+                _ => wrong,
+            },
+            _ => wrong,
+        };
+        // A store that was rolled back holds a counter that the token may have passed by any number. Two codes in a row
+        // prove no more than one: both may have been used and seen. Only a new enrolment says where the token is (ST-01).
+        let unknown = credential.created < scene.clock.refuse_before;
+        match judgement {
+            Judgement::Right(_) if unknown => Judgement::Used,
+            judgement => judgement,
+        }
+    }
+
+    fn view(&self, credential: &Credential) -> Vec<Fact> {
+        let Ok(state) = State::decode(credential.state.as_bytes()) else {
+            return Vec::new();
+        };
+        vec![
+            fact("algorithm", state.token.algorithm.name()),
+            fact("counter", state.counter),
+            fact("digits", state.token.digits),
+        ]
+    }
+
+    fn is_twin(&self, one: &Credential, other: &Credential) -> bool {
+        super::code::same_secret(one, other)
+    }
 }
 
 /// RFC 4226 section 7.4: tries the expected counter and so many after it, whatever the earlier ones gave. The code of the
 /// counter before is looked at too, to tell a repeated code from a wrong one in the log.
-fn look_ahead(generator: &Generator, state: Hotp, code: Code, policy: &policy::Hotp) -> Judgement {
+fn look_ahead(generator: &Generator, state: State, code: Code, policy: &policy::Hotp) -> Judgement {
     let mut found = None;
     for ahead in 0..=u64::from(policy.look_ahead) {
         let counter = state.counter.saturating_add(ahead);
@@ -74,16 +175,19 @@ fn look_ahead(generator: &Generator, state: Hotp, code: Code, policy: &policy::H
     let before =
         bool::from(code.is(generator.value(state.counter.saturating_sub(1)))) & (state.counter > 0);
     match found {
-        Some(counter) => Judgement::Right(Factor::Hotp(Hotp { counter })),
+        Some(counter) => Judgement::Right(Right {
+            state: State { counter, ..state }.encode(),
+            ..Right::default()
+        }),
         None if before => Judgement::Used,
-        None => Judgement::Wrong,
+        None => Judgement::Wrong(Reason::IncorrectCode),
     }
 }
 
 /// RFC 4226 section 7.4 and appendix E.4: two successive codes prove where the token is.
 fn resynchronise(
     generator: &Generator,
-    state: Hotp,
+    state: State,
     codes: (Code, Code),
     policy: &policy::Hotp,
 ) -> Judgement {
@@ -91,7 +195,11 @@ fn resynchronise(
     match successive(generator, codes, state.counter, pairs, state.counter)
         .and_then(|second| second.checked_add(1))
     {
-        Some(counter) => Judgement::Right(Factor::Hotp(Hotp { counter })),
-        None => Judgement::Wrong,
+        Some(counter) => Judgement::Right(Right {
+            state: State { counter, ..state }.encode(),
+            resynchronised: true,
+            ..Right::default()
+        }),
+        None => Judgement::Wrong(Reason::IncorrectCode),
     }
 }

@@ -1,37 +1,118 @@
-//! How to verify. One file a method, each with the same four functions: `enrol` makes a credential's moving part, `begin`
-//! says what the user is asked, `verify` judges an answer without changing anything, and `view` tells a console what is
-//! no secret. What a verified answer moves is applied by [`accept`], so that exactly one credential moves (OTP-16).
+//! How to verify. One file a method, each an implementation of [`Method`]; they know nothing of each other, of the rules, or
+//! of the state machine. What a verified answer changes is handed back, so that exactly one credential moves (OTP-16).
+//!
+//! A new method is one file here and its name in [`methods!`]. What it keeps of a credential and of an open question are
+//! octets of its own, which the record carries and nobody else reads.
 
 pub mod code;
-pub mod hotp;
-pub mod totp;
 
-use crate::account::{Credential, Factor, Method};
-use crate::contract::{Fact, Offer};
-use crate::otpauth::{MovingFactor, Otpauth};
-use crate::policy::{Algorithm, Policy};
-use code::{Code, Generator};
+/// Declares the methods, in the order in which they are offered.
+macro_rules! methods {
+    ($($module:ident),+ $(,)?) => {
+        $(pub mod $module;)+
 
-/// What a user gave back, of the kinds that these methods take.
-#[derive(Clone, Copy)]
-pub enum Proof {
-    /// One code.
-    Code(Code),
-    /// Two successive codes, to set a drifted token right.
-    TwoCodes(Code, Code),
-    /// Something that is no code at all. It is judged like a wrong one.
-    Malformed,
+        /// Every method that this component implements, in the order in which they are offered.
+        pub static NATURES: &[&Nature] = &[$(&$module::NATURE),+];
+        /// Their names.
+        pub static NAMES: &[&str] = &[$($module::NATURE.name),+];
+
+        /// The method of that number.
+        pub fn of(number: u8) -> Option<&'static dyn Method> {
+            $(if number == $module::NATURE.number {
+                return Some(&$module::Verifier);
+            })+
+            None
+        }
+    };
 }
 
-/// What an answer is worth.
+methods!(totp, hotp);
+
+use crate::account::{Credential, Send, Transaction};
+use crate::contract::{Claim, Context, Fact, Observation, Origin, PhoneAnswer};
+use crate::entropy::Seed;
+use crate::identifier::ChallengeId;
+use crate::policy::Policy;
+use crate::reason::Reason;
+
+/// What a method is, as far as the rules, the record and the outside have to know.
+#[derive(Debug)]
+pub struct Nature {
+    /// The name that the contract carries.
+    pub name: &'static str,
+    /// The number that records carry: 1 to 32, never given to another method.
+    pub number: u8,
+    /// What kind of thing it proves.
+    pub class: Class,
+    /// What it reaches on top of the first factor: 2, or 3 if it is phishing-resistant.
+    pub level: u8,
+    /// RFC 8176 values that it proves.
+    pub amr: &'static [&'static str],
+    /// Methods of one family share a bound, such as `oath`.
+    pub family: &'static str,
+    /// How many of its family an account may hold: 1 to 40. For [`OATH`], at most as many as the policy says.
+    pub most: u8,
+    /// What makes a right answer possible.
+    pub asking: Asking,
+    /// Whether it has fewer than 64 bits, so that it is throttled, locked, and refused while the account is locked.
+    pub guessable: bool,
+    /// Whether the user is shown, or signs, the text of an event confirmation (S17).
+    pub confirms: bool,
+    /// Whether it is for programs that show nothing, and for nothing else (S10).
+    pub for_programs: bool,
+    /// Whether it lets in a user who has lost the others, and so is never the only one that is left.
+    pub last_resort: bool,
+}
+
+/// The family of one-time code tokens (RFC 4226, 6238, 6287).
+pub const OATH: &str = "oath";
+
+/// What kind of thing a factor is (NIST SP 800-63-4, S29).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Judgement {
-    /// Right: this is how the credential looks after it.
-    Right(Factor),
-    /// Right once, but used already, or older than one that was used.
-    Used,
-    /// Wrong.
-    Wrong,
+#[repr(u8)]
+pub enum Class {
+    /// Something that the user knows.
+    Knowledge = 1,
+    /// Something that the user has.
+    Possession = 2,
+    /// Something that the user is.
+    Inherence = 3,
+    /// Nothing of these.
+    None = 4,
+}
+
+/// What makes a right answer possible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asking {
+    /// Nothing: the user has the answer already.
+    Nothing,
+    /// A question of this challenge, which the user answers where they sign in.
+    Question,
+    /// A message to another device, which answers by itself.
+    Message,
+}
+
+/// What a method may look at.
+#[derive(Clone, Copy)]
+pub struct Scene<'a> {
+    /// What the host supplied: keys, tenant, counts, facts.
+    pub ctx: &'a Context,
+    /// Who is acting, and where.
+    pub origin: &'a Origin,
+    /// What the operator decided.
+    pub policy: &'a Policy<'a>,
+    /// What is unpredictable. Labels begin with the method's name.
+    pub seed: Seed<'a>,
+    /// What time it is.
+    pub clock: Clock,
+    /// The later of the host's clock and the record's latest: what expiries are compared with.
+    pub at: u64,
+    /// The challenge, or the enrolment, that this is about.
+    pub challenge: ChallengeId,
+    /// The text that is to be confirmed, if it is no sign-in.
+    pub transaction: Option<&'a Transaction>,
+    /// Messages that went out to this user lately.
+    pub sends: &'a [Send],
 }
 
 /// What time it is, in milliseconds.
@@ -43,146 +124,269 @@ pub struct Clock {
     pub refuse_before: u64,
 }
 
-/// What a new credential of a method is made of.
+/// What a user gave back.
+#[derive(Clone, Copy)]
+pub enum Proof<'a> {
+    /// Text, as it was typed.
+    Text(&'a str),
+    /// Two successive codes, to set a drifted token right.
+    TwoCodes(&'a str, &'a str),
+    /// The JSON of a browser's WebAuthn call.
+    Webauthn(&'a str),
+    /// What another device, or a call, answered.
+    Phone(&'a PhoneAnswer),
+    /// Something that no method here takes.
+    Unknown,
+}
+
+/// What an answer is worth.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    /// Right.
+    Right(Right),
+    /// Right once, but used already, or older than one that was used.
+    Used,
+    /// Wrong: counted as a failure. Why, such as `incorrect-code`.
+    Wrong(Reason),
+    /// No answer, or a refusal, by the user or on the way: the challenge ends, and nothing is counted. Why.
+    Refused(Reason),
+    /// The user reports that somebody else is signing in.
+    Fraud,
+}
+
+/// What a right answer changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Right {
+    /// The credential's state after it.
+    pub state: Vec<u8>,
+    /// The authenticator verified the user as well, by PIN or biometrics.
+    pub user_verified: bool,
+    /// The credential is used up and goes.
+    pub spent: bool,
+    /// A drifted token was set right with it.
+    pub resynchronised: bool,
+    /// Something that the user should be told: the prompt's name, such as `recovery-codes-low`.
+    pub notice: Option<&'static str>,
+}
+
+/// What the user wants to enrol.
+#[derive(Clone, Copy)]
+pub struct Wish<'a> {
+    /// What the method needs to know, such as a telephone number: `enrolment-request.address`.
+    pub address: Option<&'a str>,
+    /// An administrator does it, and vouches for the address: there is nothing to confirm.
+    pub vouched: bool,
+    /// How long it is to be good for, if the caller says so.
+    pub lifetime: Option<u64>,
+    /// Whether it is to be good for one use only, if the caller says so.
+    pub once: Option<bool>,
+}
+
+/// A new credential.
+#[derive(Default)]
+pub struct Draft {
+    /// What the method keeps of it.
+    pub state: Vec<u8>,
+    /// What confirms it. None if there is nothing to confirm: it is active at once, and whatever it replaces goes.
+    pub question: Option<Question>,
+}
+
+/// A question that was put.
+#[derive(Default)]
+pub struct Question {
+    /// What the method keeps to judge the answer: at most 255 octets.
+    pub kept: Vec<u8>,
+    /// What goes out.
+    pub message: Option<Message>,
+    /// When the answer is too late, if before the challenge's own end.
+    pub expires: Option<u64>,
+    /// What the host is to count.
+    pub counts: Vec<String>,
+}
+
+/// A message that goes out.
+pub struct Message {
+    /// By which way.
+    pub channel: Channel,
+    /// Where to: number, mail address or device token.
+    pub to: String,
+    /// What to say: the prompt's name.
+    pub text: &'static str,
+    /// What to fill in. Sorted by name.
+    pub arguments: Vec<Fact>,
+}
+
+/// A way out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mould {
-    /// The hash under HMAC.
-    pub algorithm: Algorithm,
-    /// Length of its codes.
+pub enum Channel {
+    /// `send-text`.
+    Text,
+    /// `place-call`.
+    Call,
+    /// `push`.
+    Push,
+    /// `send-mail`.
+    Mail,
+}
+
+/// What the user is shown.
+#[derive(Default)]
+pub struct Shown {
+    /// The prompt's name: empty for that of the method's kind.
+    pub message: &'static str,
+    /// What to fill in. Sorted by name.
+    pub arguments: Vec<Fact>,
+    /// What a program needs, such as the JSON options of a browser's WebAuthn call.
+    pub payload: String,
+    /// The secret for typing.
+    pub manual_key: String,
+    /// Length of the code to type; zero if there is none.
     pub digits: u8,
-    /// Length of its secret, in octets.
-    pub secret_bytes: u8,
-    /// Its moving part at the start.
-    pub factor: Factor,
 }
 
-/// What a new credential is made of, by the policy.
-pub fn enrol(method: Method, policy: &Policy<'_>) -> Mould {
-    match method {
-        Method::Totp => totp::enrol(&policy.totp),
-        Method::Hotp => hotp::enrol(&policy.hotp),
+/// Why a question cannot be put, or a credential not be made.
+#[derive(Debug)]
+pub enum Refusal {
+    /// The policy, the limits or the input: why.
+    Because(Reason),
+    /// Counts are missing: which.
+    Unobserved(Vec<Observation>),
+    /// The host's doing: what.
+    Fault(crate::contract::Fault),
+}
+
+/// How one kind of factor is enrolled, asked for and judged. Nothing here changes anything: what is to change is handed back.
+pub trait Method: Sync {
+    /// What it is.
+    fn nature(&self) -> &'static Nature;
+
+    /// Makes a new credential.
+    fn enrol(&self, scene: &Scene<'_>, wish: &Wish<'_>) -> Result<Draft, Refusal>;
+
+    /// What the user is shown to enrol it; for one that is active at once, its secret, this once.
+    fn provision(&self, scene: &Scene<'_>, credential: &Credential, question: &[u8]) -> Shown;
+
+    /// Judges the answer that confirms an enrolment.
+    fn confirm(
+        &self,
+        scene: &Scene<'_>,
+        credential: &Credential,
+        question: &[u8],
+        proof: Proof<'_>,
+    ) -> Judgement {
+        self.verify(scene, credential, question, proof)
+    }
+
+    /// Puts the question. Not called where nothing has to be asked.
+    fn begin(&self, scene: &Scene<'_>, credential: &Credential) -> Result<Question, Refusal> {
+        let _ = (scene, credential);
+        Ok(Question::default())
+    }
+
+    /// What the user is shown with the question.
+    fn show(&self, scene: &Scene<'_>, credential: &Credential, question: &[u8]) -> Shown;
+
+    /// Whether a proof has the form of this credential's answers. One that fits none is meant for all of them.
+    fn fits(&self, credential: &Credential, proof: Proof<'_>) -> bool;
+
+    /// Judges an answer.
+    fn verify(
+        &self,
+        scene: &Scene<'_>,
+        credential: &Credential,
+        question: &[u8],
+        proof: Proof<'_>,
+    ) -> Judgement;
+
+    /// What a console may show of it, sorted by name.
+    fn view(&self, credential: &Credential) -> Vec<Fact>;
+
+    /// What only one account of the tenant may hold: digests made with [`claim`].
+    fn unique(&self, scene: &Scene<'_>, credential: &Credential) -> Vec<[u8; 32]> {
+        let _ = (scene, credential);
+        Vec::new()
+    }
+
+    /// Whether a credential of its own would answer as this one does, so that a used code would be good again (OTP-01).
+    fn is_twin(&self, one: &Credential, other: &Credential) -> bool {
+        let _ = (one, other);
+        false
     }
 }
 
-/// What the user is asked for.
-pub fn begin(credential: &Credential) -> Offer {
-    match credential.factor {
-        Factor::Totp(_) => totp::begin(credential),
-        Factor::Hotp(_) => hotp::begin(credential),
-    }
+/// The name of the method with that number; empty for none.
+pub fn name_of(number: u8) -> &'static str {
+    nature_of(number).map_or("", |nature| nature.name)
 }
 
-/// Judges an answer.
-pub fn verify(
-    credential: &Credential,
-    proof: Proof,
-    policy: &Policy<'_>,
-    clock: Clock,
-) -> Judgement {
-    match credential.factor {
-        Factor::Totp(state) => totp::verify(credential, state, proof, &policy.totp, clock),
-        Factor::Hotp(state) => hotp::verify(credential, state, proof, &policy.hotp, clock),
-    }
+/// What the method with that number is.
+pub fn nature_of(number: u8) -> Option<&'static Nature> {
+    NATURES
+        .iter()
+        .copied()
+        .find(|nature| nature.number == number)
 }
 
-/// What an authenticator needs to make the same codes.
-pub fn provision(credential: &Credential, issuer: &str, account: &str) -> Otpauth {
-    Otpauth {
-        moving: match credential.factor {
-            Factor::Totp(state) => MovingFactor::Time(state.period),
-            Factor::Hotp(state) => MovingFactor::Counter(state.counter),
-        },
-        algorithm: credential.algorithm,
-        digits: credential.digits,
-        issuer: Some(issuer.to_owned()),
-        account: account.to_owned(),
-        secret: credential.secret.clone(),
-    }
+/// The number of the method with that name.
+pub fn number_of(name: &str) -> Option<u8> {
+    NATURES
+        .iter()
+        .find(|nature| nature.name == name)
+        .map(|nature| nature.number)
 }
 
-/// The moving part of a token from elsewhere. None if there is nothing left of it to accept.
-pub fn import(token: &Otpauth) -> Option<Factor> {
-    match token.moving {
-        MovingFactor::Time(period) => Some(Factor::Totp(totp::Totp {
-            period,
-            next_step: 0,
-            offset: 0,
-            drift: 0,
-        })),
-        MovingFactor::Counter(u64::MAX) => None,
-        MovingFactor::Counter(counter) => Some(Factor::Hotp(hotp::Hotp { counter })),
-    }
+/// Whether this component has a method with that number.
+pub fn is_known(number: u8) -> bool {
+    nature_of(number).is_some()
 }
 
-/// Moves a credential on after a right answer.
-pub fn accept(credential: &mut Credential, factor: Factor, at: u64) {
-    credential.factor = factor;
-    credential.last_used = Some(at);
+/// A digest for [`Method::unique`]: of what kind of thing, and which. It is the tenant's and not one account's, so it is
+/// not keyed here; the host keys it before it is stored.
+pub fn claim(scene: &Scene<'_>, kind: &'static str, value: &[u8]) -> [u8; 32] {
+    crate::entropy::plain_digest(&[
+        b"claim",
+        scene.ctx.tenant.as_bytes(),
+        kind.as_bytes(),
+        value,
+    ])
 }
 
-/// What may be shown of it.
-pub fn view(credential: &Credential) -> Vec<Fact> {
-    match credential.factor {
-        Factor::Totp(state) => totp::view(credential, state),
-        Factor::Hotp(state) => hotp::view(credential, state),
-    }
+/// The claims that adding a credential takes, or removing it gives up.
+pub(crate) fn claims(scene: &Scene<'_>, credential: &Credential, takes: bool) -> Vec<Claim> {
+    let Some(method) = of(credential.method) else {
+        return Vec::new();
+    };
+    let claims = method.unique(scene, credential).into_iter();
+    claims
+        .map(|digest| {
+            let digest = digest.to_vec();
+            if takes {
+                Claim::Take(digest)
+            } else {
+                Claim::Drop(digest)
+            }
+        })
+        .collect()
 }
 
-impl Proof {
-    /// One code, as typed.
-    pub fn code(text: &str) -> Self {
-        Code::parse(text).map_or(Self::Malformed, Self::Code)
-    }
-
-    /// Two codes, as typed.
-    pub fn two_codes(first: &str, second: &str) -> Self {
-        match (Code::parse(first), Code::parse(second)) {
-            (Some(first), Some(second)) => Self::TwoCodes(first, second),
-            _ => Self::Malformed,
-        }
-    }
-
-    /// Whether a credential with codes of that length could have made it.
-    pub fn fits(self, digits: u8) -> bool {
-        match self {
-            Self::Code(code) => code.digits() == digits,
-            Self::TwoCodes(first, second) => first.digits() == digits && second.digits() == digits,
-            Self::Malformed => false,
-        }
-    }
-}
-
-/// Searches two successive codes among so many counters from `first` on: the counter of the second. Looks at all of
-/// them. A counter is only found from `least` on: what lies before is dead.
-fn successive(
-    generator: &Generator,
-    codes: (Code, Code),
-    first: u64,
-    pairs: u64,
-    least: u64,
-) -> Option<u64> {
-    let mut found = None;
-    let mut before = generator.value(first);
-    for counter in (first..first.saturating_add(pairs)).map(|counter| counter.saturating_add(1)) {
-        let value = generator.value(counter);
-        let both = bool::from(codes.0.is(before) & codes.1.is(value));
-        if both && found.is_none() && counter > least {
-            found = Some(counter);
-        }
-        before = value;
-    }
-    found
-}
-
-fn offer(credential: &Credential) -> Offer {
-    Offer {
-        method: credential.method().name().to_owned(),
-        credential: Some(credential.id.text()),
-        label: credential.label.clone(),
-        digits: credential.digits,
-    }
-}
-
-fn fact(name: &str, value: impl ToString) -> Fact {
+/// A fact for a view or a prompt.
+pub(crate) fn fact(name: &str, value: impl ToString) -> Fact {
     (name.to_owned(), value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NATURES;
+
+    #[test]
+    fn numbers_and_names_are_given_once() {
+        for (at, nature) in NATURES.iter().enumerate() {
+            assert!((1..=32).contains(&nature.number), "{}", nature.name);
+            assert!((1..=40).contains(&nature.most), "{}", nature.name);
+            for other in NATURES.iter().skip(at + 1) {
+                assert_ne!(nature.number, other.number);
+                assert_ne!(nature.name, other.name);
+            }
+        }
+    }
 }

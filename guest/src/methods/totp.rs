@@ -2,18 +2,48 @@
 
 use core::ops::RangeInclusive;
 
-use super::code::{Code, Generator};
-use super::{Clock, Judgement, Mould, Proof, fact, offer, successive};
-use crate::account::{Credential, Factor};
-use crate::contract::{Fact, Offer};
+use super::code::{Code, Generator, Token, fits, successive};
+use super::{
+    Asking, Class, Clock, Draft, Judgement, Method, Nature, Proof, Refusal, Right, Scene, Shown,
+    Wish, fact,
+};
+use crate::account::{Credential, RecordError};
+use crate::base32;
+use crate::contract::Fact;
+use crate::octets::{Reader, Writer};
+use crate::otpauth::{MovingFactor, Otpauth};
 use crate::policy;
+use crate::reason::Reason;
+
+/// The number that records carry.
+pub const NUMBER: u8 = 1;
+/// What it is.
+pub const NATURE: Nature = Nature {
+    name: "totp",
+    number: NUMBER,
+    class: Class::Possession,
+    level: 2,
+    amr: &["otp"],
+    family: super::OATH,
+    most: 5,
+    asking: Asking::Nothing,
+    guessable: true,
+    confirms: false,
+    for_programs: false,
+    last_resort: false,
+};
 
 /// How long a step may be, in seconds.
 pub const PERIODS: RangeInclusive<u16> = 15..=300;
 
-/// What moves in a time-based credential.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Totp {
+/// The method.
+pub struct Verifier;
+
+/// What is kept of a credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    /// Secret, hash and length.
+    pub token: Token,
     /// Length of a step, in seconds: 15 to 300.
     pub period: u16,
     /// The first step that is not dead: the one after the last that was accepted (RFC 6238 section 5.2).
@@ -25,64 +55,165 @@ pub struct Totp {
     pub drift: i16,
 }
 
-pub(super) fn enrol(policy: &policy::Totp) -> Mould {
-    Mould {
-        algorithm: policy.algorithm,
-        digits: policy.digits,
-        secret_bytes: policy.secret_bytes,
-        factor: Factor::Totp(Totp {
-            period: policy.period,
+impl State {
+    /// A token that was never used.
+    pub fn new(token: Token, period: u16) -> Self {
+        Self {
+            token,
+            period,
             next_step: 0,
             offset: 0,
             drift: 0,
-        }),
-    }
-}
-
-pub(super) fn begin(credential: &Credential) -> Offer {
-    offer(credential)
-}
-
-pub(super) fn verify(
-    credential: &Credential,
-    state: Totp,
-    proof: Proof,
-    policy: &policy::Totp,
-    clock: Clock,
-) -> Judgement {
-    if !proof.fits(credential.digits) {
-        return Judgement::Wrong;
-    }
-    let generator = Generator::new(credential);
-    match proof {
-        Proof::Code(code) => in_window(&generator, state, code, policy, clock),
-        Proof::TwoCodes(first, second) => {
-            resynchronise(&generator, state, (first, second), policy, clock)
         }
-        Proof::Malformed => Judgement::Wrong,
+    }
+
+    /// The octets that a record carries.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Writer::new();
+        self.token.write(&mut out);
+        out.u16(self.period);
+        out.u64(self.next_step);
+        out.i16(self.offset);
+        out.i16(self.drift);
+        out.into_bytes()
+    }
+
+    /// Reads what [`State::encode`] wrote.
+    pub fn decode(octets: &[u8]) -> Result<Self, RecordError> {
+        let mut rest = Reader::new(octets);
+        let state = Self {
+            token: Token::read(&mut rest)?,
+            period: Some(rest.u16()?)
+                .filter(|period| PERIODS.contains(period))
+                .ok_or(RecordError::OutOfRange("totp.period"))?,
+            next_step: rest.u64()?,
+            offset: rest.i16()?,
+            drift: rest.i16()?,
+        };
+        rest.end()?;
+        Ok(state)
     }
 }
 
-pub(super) fn view(credential: &Credential, state: Totp) -> Vec<Fact> {
-    // Sorted by name, as every list of facts.
-    vec![
-        fact("algorithm", credential.algorithm.name()),
-        fact("digits", credential.digits),
-        fact("drift", state.drift),
-        fact("offset", state.offset),
-        fact("period", state.period),
-    ]
+impl Method for Verifier {
+    fn nature(&self) -> &'static Nature {
+        &NATURE
+    }
+
+    fn enrol(&self, scene: &Scene<'_>, _wish: &Wish<'_>) -> Result<Draft, Refusal> {
+        let policy = &scene.policy.totp;
+        let token = Token {
+            secret: scene
+                .seed
+                .secret(policy.secret_bytes)
+                .map_err(Refusal::Fault)?,
+            algorithm: policy.algorithm,
+            digits: policy.digits,
+        };
+        Ok(Draft {
+            state: State::new(token, policy.period).encode(),
+            question: Some(super::Question::default()),
+        })
+    }
+
+    fn provision(&self, scene: &Scene<'_>, credential: &Credential, _question: &[u8]) -> Shown {
+        let Ok(state) = State::decode(credential.state.as_bytes()) else {
+            return Shown::default();
+        };
+        provision(scene, &state.token, MovingFactor::Time(state.period))
+    }
+
+    fn show(&self, _scene: &Scene<'_>, credential: &Credential, _question: &[u8]) -> Shown {
+        Shown {
+            message: "enter-code",
+            digits: State::decode(credential.state.as_bytes())
+                .map_or(0, |state| state.token.digits),
+            ..Shown::default()
+        }
+    }
+
+    fn fits(&self, credential: &Credential, proof: Proof<'_>) -> bool {
+        State::decode(credential.state.as_bytes())
+            .is_ok_and(|state| fits(state.token.digits, proof))
+    }
+
+    fn verify(
+        &self,
+        scene: &Scene<'_>,
+        credential: &Credential,
+        _question: &[u8],
+        proof: Proof<'_>,
+    ) -> Judgement {
+        let Ok(state) = State::decode(credential.state.as_bytes()) else {
+            return Judgement::Refused(Reason::ServiceError);
+        };
+        if !fits(state.token.digits, proof) {
+            return Judgement::Wrong(Reason::IncorrectCode);
+        }
+        let policy = &scene.policy.totp;
+        let generator = Generator::new(&state.token);
+        match proof {
+            Proof::Text(code) => match Code::parse(code) {
+                Some(code) => in_window(&generator, state, code, policy, scene.clock),
+                None => Judgement::Wrong(Reason::IncorrectCode),
+            },
+            Proof::TwoCodes(first, second) => match (Code::parse(first), Code::parse(second)) {
+                (Some(first), Some(second)) => {
+                    resynchronise(&generator, state, (first, second), policy, scene.clock)
+                }
+                _ => Judgement::Wrong(Reason::IncorrectCode),
+            },
+            _ => Judgement::Wrong(Reason::IncorrectCode),
+        }
+    }
+
+    fn view(&self, credential: &Credential) -> Vec<Fact> {
+        let Ok(state) = State::decode(credential.state.as_bytes()) else {
+            return Vec::new();
+        };
+        vec![
+            fact("algorithm", state.token.algorithm.name()),
+            fact("digits", state.token.digits),
+            fact("drift", state.drift),
+            fact("offset", state.offset),
+            fact("period", state.period),
+        ]
+    }
+
+    fn is_twin(&self, one: &Credential, other: &Credential) -> bool {
+        super::code::same_secret(one, other)
+    }
+}
+
+/// What an authenticator needs to make the same codes.
+pub(super) fn provision(scene: &Scene<'_>, token: &Token, moving: MovingFactor) -> Shown {
+    Shown {
+        message: "confirm-enrolment",
+        payload: Otpauth {
+            moving,
+            algorithm: token.algorithm,
+            digits: token.digits,
+            issuer: Some(scene.policy.enrolment.issuer.to_owned()),
+            account: scene.origin.user.clone(),
+            secret: token.secret.clone(),
+        }
+        .to_uri()
+        .to_string(),
+        manual_key: base32::encode(token.secret.as_bytes()).to_string(),
+        digits: token.digits,
+        ..Shown::default()
+    }
 }
 
 /// Tries every step of the window, whatever the earlier ones gave: the time taken tells nothing (OTP-13).
 fn in_window(
     generator: &Generator,
-    state: Totp,
+    state: State,
     code: Code,
     policy: &policy::Totp,
     clock: Clock,
 ) -> Judgement {
-    let least = first_alive(state, policy, clock);
+    let least = first_alive(&state, policy, clock);
     let expected = step_at(clock.now, state.period).saturating_add(i64::from(state.offset));
     let (window, cap) = (i64::from(policy.window), i64::from(policy.drift_cap));
     // The window slides with the drift, but never so far that its edge passes the reach.
@@ -101,13 +232,17 @@ fn in_window(
         }
     }
     match fresh {
-        Some((counter, step)) => Judgement::Right(Factor::Totp(Totp {
-            next_step: counter.saturating_add(1),
-            drift: small(step.saturating_sub(expected).clamp(-cap, cap)),
-            ..state
-        })),
+        Some((counter, step)) => Judgement::Right(Right {
+            state: State {
+                next_step: counter.saturating_add(1),
+                drift: small(step.saturating_sub(expected).clamp(-cap, cap)),
+                ..state
+            }
+            .encode(),
+            ..Right::default()
+        }),
         None if dead => Judgement::Used,
-        None => Judgement::Wrong,
+        None => Judgement::Wrong(Reason::IncorrectCode),
     }
 }
 
@@ -115,7 +250,7 @@ fn in_window(
 /// before, so that it cannot be walked either.
 fn resynchronise(
     generator: &Generator,
-    state: Totp,
+    state: State,
     codes: (Code, Code),
     policy: &policy::Totp,
     clock: Clock,
@@ -130,26 +265,31 @@ fn resynchronise(
         codes,
         first,
         pairs,
-        first_alive(state, policy, clock),
+        first_alive(&state, policy, clock),
     ) {
-        Some(second) => Judgement::Right(Factor::Totp(Totp {
-            next_step: second.saturating_add(1),
-            offset: small(
-                i64::try_from(second)
-                    .unwrap_or(i64::MAX)
-                    .saturating_sub(here),
-            ),
-            drift: 0,
-            ..state
-        })),
-        None => Judgement::Wrong,
+        Some(second) => Judgement::Right(Right {
+            state: State {
+                next_step: second.saturating_add(1),
+                offset: small(
+                    i64::try_from(second)
+                        .unwrap_or(i64::MAX)
+                        .saturating_sub(here),
+                ),
+                drift: 0,
+                ..state
+            }
+            .encode(),
+            resynchronised: true,
+            ..Right::default()
+        }),
+        None => Judgement::Wrong(Reason::IncorrectCode),
     }
 }
 
 /// The first step that is not dead. After a store was rolled back, that is the first one that cannot have been accepted
 /// before the instant which the host names: the token may have been ahead, or found to be by two codes in the time that
 /// was forgotten, and the window reaches further.
-fn first_alive(state: Totp, policy: &policy::Totp, clock: Clock) -> u64 {
+fn first_alive(state: &State, policy: &policy::Totp, clock: Clock) -> u64 {
     if clock.refuse_before == 0 {
         return state.next_step;
     }

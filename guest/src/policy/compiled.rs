@@ -5,14 +5,15 @@
 //! | 4 | `cfpo` |
 //! | 4 | fingerprint of the table of keys: bytes of another build's table are refused, not misread |
 //! | 4 each | one number for each key |
-//! | 1, n | issuer |
+//! | 2, n each | one text for each key of texts |
 //! | 1 | number of applications, at most 64 |
 //! | 1, n, 1, 1, 4 | for each: name, fail mode (1 is OPEN), required level, maximum age in milliseconds (zero is none) |
 //!
 //! It is read at every step, so nothing is copied and an application is looked up in place.
 
 use super::keys::{AGES, KEYS, Key, LEVELS};
-use super::{Application, Applications, Enrolment, Policy};
+use super::texts::{self, TEXTS};
+use super::{Application, Applications, Policy};
 
 /// Why bytes are no compiled policy of this build. Never the user's doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,14 +52,18 @@ pub const MAX_ISSUER: usize = 64;
 /// Lays a policy out. Its texts are within their limits, which the document's parser has checked.
 pub fn encode(policy: &Policy<'_>) -> Vec<u8> {
     let mut out = Vec::with_capacity(
-        16 + 4 * KEYS.len() + policy.enrolment.issuer.len() + policy.applications.entries.len(),
+        64 + 4 * KEYS.len() + policy.applications.entries.len(),
     );
     out.extend_from_slice(MAGIC);
     out.extend_from_slice(&FINGERPRINT.to_le_bytes());
     for key in &KEYS {
         out.extend_from_slice(&(key.get)(policy).to_le_bytes());
     }
-    put_text(&mut out, policy.enrolment.issuer);
+    for key in &TEXTS {
+        let text = (key.get)(policy).as_bytes();
+        out.extend_from_slice(&(text.len() as u16).to_le_bytes());
+        out.extend_from_slice(text);
+    }
     let entries = policy.applications.entries;
     out.push(u8::try_from(Entries(entries).count()).unwrap_or(u8::MAX));
     out.extend_from_slice(entries);
@@ -81,14 +86,13 @@ pub fn decode(bytes: &[u8]) -> Result<Policy<'_>, CompiledPolicyError> {
         }
         (key.set)(&mut policy, value);
     }
-    let issuer = core::str::from_utf8(text(&mut rest)?)
-        .ok()
-        .filter(|issuer| (1..=MAX_ISSUER).contains(&issuer.len()))
-        .ok_or(CompiledPolicyError::OutOfRange("enrolment.issuer"))?;
-    policy.enrolment = Enrolment {
-        issuer,
-        ..policy.enrolment
-    };
+    for key in &TEXTS {
+        let text = core::str::from_utf8(long_text(&mut rest)?)
+            .ok()
+            .filter(|text| text.len() <= texts::MAX_TEXT)
+            .ok_or(CompiledPolicyError::OutOfRange(key.path))?;
+        (key.set)(&mut policy, text);
+    }
     let applications = usize::from(octet(&mut rest)?);
     policy.applications.entries = rest;
     check_entries(rest, applications)?;
@@ -198,6 +202,17 @@ fn octet(rest: &mut &[u8]) -> Result<u8, CompiledPolicyError> {
     let (head, tail) = rest.split_first().ok_or(CompiledPolicyError::Length)?;
     *rest = tail;
     Ok(*head)
+}
+
+fn long_text<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], CompiledPolicyError> {
+    let (head, tail) = rest
+        .split_first_chunk::<2>()
+        .ok_or(CompiledPolicyError::Length)?;
+    let (text, tail) = tail
+        .split_at_checked(usize::from(u16::from_le_bytes(*head)))
+        .ok_or(CompiledPolicyError::Length)?;
+    *rest = tail;
+    Ok(text)
 }
 
 fn text<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], CompiledPolicyError> {

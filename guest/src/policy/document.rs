@@ -8,6 +8,7 @@ use super::keys::{KEYS, Kind, LEVELS, TABLES};
 use super::presets::Preset;
 use super::report::{Place, PolicyError, Report, decimal, listed, nearest, quoted};
 use super::statement::{Form, Statement, Statements, Value};
+use super::texts::{self, TEXTS};
 use super::values::{self, Refusal};
 
 /// A policy that was understood.
@@ -87,7 +88,8 @@ pub(super) struct Reader {
     pub(super) preset: Given<&'static Preset>,
     /// What was written for each of [`KEYS`].
     pub(super) given: [Given; KEYS.len()],
-    pub(super) issuer: Given<String>,
+    /// What was written for each of [`TEXTS`].
+    pub(super) texts: [Given<String>; TEXTS.len()],
     pub(super) applications: Vec<Named>,
     too_many_applications: bool,
 }
@@ -127,7 +129,6 @@ enum Section {
     Refused,
 }
 
-const ISSUER: &str = "enrolment.issuer";
 const APPLICATION_KEYS: [&str; 4] = ["name", "fail-mode", "required-level", "max-age"];
 
 impl Reader {
@@ -138,7 +139,7 @@ impl Reader {
             tables: [None; TABLES.len()],
             preset: Given::NOTHING,
             given: [Given::NOTHING; KEYS.len()],
-            issuer: Given::NOTHING,
+            texts: [const { Given::NOTHING }; TEXTS.len()],
             applications: Vec::new(),
             too_many_applications: false,
         }
@@ -254,13 +255,10 @@ impl Reader {
             place,
             at,
         };
-        if path == ISSUER {
-            return fill(
-                &mut self.report,
-                &mut self.issuer,
-                &spot,
-                values::issuer(value),
-            );
+        if let Some((at, text)) = texts::find(&path)
+            && let Some(given) = self.texts.get_mut(at)
+        {
+            return fill(&mut self.report, given, &spot, texts::read(text, value));
         }
         if table == "application-default" && name == "fail-mode" {
             let help =
@@ -431,7 +429,6 @@ fn known_table(name: &str) -> Option<(usize, &'static str)> {
 
 /// The keys of a table, by their names in it.
 fn names_of(table: &str) -> impl Iterator<Item = &'static str> {
-    let issuer = (table == "enrolment").then_some("issuer");
     KEYS.iter()
         .filter_map(move |key| {
             key.path
@@ -439,16 +436,15 @@ fn names_of(table: &str) -> impl Iterator<Item = &'static str> {
                 .filter(|(owner, _)| *owner == table)
         })
         .map(|(_, name)| name)
-        .chain(issuer)
+        .chain(texts::names(table))
 }
 
 /// The table that has a key of this name.
 fn table_of(name: &str) -> Option<&'static str> {
-    if name == "issuer" {
-        return Some("enrolment");
-    }
     KEYS.iter()
-        .filter_map(|key| key.path.split_once('.'))
+        .map(|key| key.path)
+        .chain(TEXTS.iter().map(|text| text.path))
+        .filter_map(|path| path.split_once('.'))
         .find(|(_, known)| *known == name)
         .map(|(table, _)| table)
 }

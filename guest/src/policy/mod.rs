@@ -7,17 +7,24 @@
 pub mod compiled;
 mod document;
 mod duration;
+mod factors;
 pub(crate) mod keys;
 pub mod presets;
 mod report;
 mod settle;
 mod source;
 mod statement;
+pub(crate) mod texts;
 mod values;
 
-use crate::account::Method;
+use crate::account::State;
+use crate::methods::{self, Class, Nature, hotp, totp};
 
 pub use document::{Compiled, HostPolicy, Observed, compile};
+pub use factors::{
+    Attestation, Bypass, Cache, Devices, Email, Fraud, Matching, Pin, PinOrder, Push, Recovery, Sends,
+    Sms, TemporaryPass, UserVerification, Voice, VoiceAnswer, Webauthn,
+};
 pub use report::PolicyError;
 pub use source::Source;
 
@@ -32,6 +39,32 @@ pub struct Policy<'a> {
     pub totp: Totp,
     /// Counter-based codes (RFC 4226).
     pub hotp: Hotp,
+    /// Codes by text message.
+    pub sms: Sms,
+    /// Telephone calls.
+    pub voice: Voice<'a>,
+    /// How much goes out.
+    pub sends: Sends<'a>,
+    /// Notifications of an app.
+    pub push: Push,
+    /// Passkeys and security keys.
+    pub webauthn: Webauthn<'a>,
+    /// Codes by e-mail.
+    pub email: Email,
+    /// Recovery codes.
+    pub recovery: Recovery,
+    /// Temporary access passes.
+    pub temporary_pass: TemporaryPass,
+    /// One-time bypasses.
+    pub bypass: Bypass,
+    /// PINs.
+    pub pin: Pin,
+    /// What a report of fraud does.
+    pub fraud: Fraud,
+    /// Remembered devices.
+    pub devices: Devices,
+    /// The success that answers the requests beside it.
+    pub cache: Cache,
     /// What failures cost (RFC 4226 section 7.3, NIST SP 800-63B-4 section 3.2.2).
     pub throttle: Throttle,
     /// Open challenges.
@@ -53,12 +86,18 @@ pub struct Policy<'a> {
 pub struct Accounts {
     /// What becomes of a user whom the first factor vouches for and who has no account.
     pub provision: Provision,
-    /// How many credentials an account may hold: 1 to 5.
+    /// How many OATH credentials an account may hold: 1 to 5. Other methods have bounds of their own.
     pub max_credentials: u8,
     /// Which methods may be enrolled and used. One that is taken out stops working at once.
     pub methods: Methods,
     /// How many shadow records stand in for unknown users: 1 to 65,536.
     pub shadows: u32,
+    /// What the first factor is: a second one of the same class is none (S29).
+    pub first_factor: Class,
+    /// Whether accounts that nobody set otherwise are asked for a second factor.
+    pub state: State,
+    /// Whether an account may be exempt at all: `disabled` counts as `enabled` otherwise.
+    pub may_disable: bool,
 }
 
 /// What becomes of a user who has no account.
@@ -72,7 +111,7 @@ pub enum Provision {
 }
 
 /// A set of methods.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Methods(u32);
 
 /// The hash under HMAC in one-time codes (RFC 6238 section 1.2).
@@ -170,6 +209,10 @@ pub struct Enrolment<'a> {
     pub lifetime: u64,
     /// The name that authenticators show: 1 to 64 octets, no colon.
     pub issuer: &'a str,
+    /// How long a user may put it off each time: up to 14 days; zero for not at all.
+    pub snooze: u64,
+    /// How often: up to 10.
+    pub snoozes: u8,
 }
 
 /// Sessions after a sign-in.
@@ -228,8 +271,11 @@ impl Default for Accounts {
         Self {
             provision: Provision::FirstSignIn,
             max_credentials: 5,
-            methods: Methods::ALL,
+            methods: Methods::NONE.with(totp::NUMBER).with(hotp::NUMBER),
             shadows: 4096,
+            first_factor: Class::Knowledge,
+            state: State::Enabled,
+            may_disable: false,
         }
     }
 }
@@ -290,6 +336,8 @@ impl Default for Enrolment<'_> {
         Self {
             lifetime: 10 * MINUTE,
             issuer: "Cofactor",
+            snooze: 0,
+            snoozes: 3,
         }
     }
 }
@@ -334,37 +382,74 @@ impl Default for Application {
 }
 
 impl Methods {
-    /// The methods that this component implements, in the order in which they are offered.
-    pub const NAMES: &'static [&'static str] = &[Method::Totp.name(), Method::Hotp.name()];
-    /// All of them.
-    pub const ALL: Self = Self((1 << Self::NAMES.len()) - 1);
+    /// None.
+    pub const NONE: Self = Self(0);
 
-    /// Whether the method of this name is in the set. One that this component does not know never is.
-    pub fn contains(&self, name: &str) -> bool {
-        Self::bit(name).is_some_and(|bit| self.0 & bit != 0)
+    /// All that this component has.
+    pub fn all() -> Self {
+        methods::NATURES
+            .iter()
+            .fold(Self::NONE, |set, nature| set.with(nature.number))
     }
 
-    /// The methods of the set.
-    pub fn iter(self) -> impl Iterator<Item = &'static str> {
-        Self::NAMES
+    /// The method of this number, alone.
+    pub fn of(number: u8) -> Self {
+        Self::NONE.with(number)
+    }
+
+    /// With the method of this number, if there is one.
+    pub const fn with(self, number: u8) -> Self {
+        match number {
+            1..=32 => Self(self.0 | 1 << (number - 1)),
+            _ => self,
+        }
+    }
+
+    /// Whether the method of this number is in the set.
+    pub const fn has(self, number: u8) -> bool {
+        matches!(number, 1..=32) && self.0 >> (number - 1) & 1 == 1
+    }
+
+    /// Whether the method of this name is in the set. One that this component does not know never is.
+    pub fn contains(self, name: &str) -> bool {
+        methods::number_of(name).is_some_and(|number| self.has(number))
+    }
+
+    /// What is in both.
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// What is in either.
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether nothing is in it.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The methods of the set, in the order in which they are offered.
+    pub fn natures(self) -> impl Iterator<Item = &'static Nature> {
+        methods::NATURES
             .iter()
             .copied()
-            .filter(move |name| self.contains(name))
+            .filter(move |nature| self.has(nature.number))
+    }
+
+    /// Their names.
+    pub fn iter(self) -> impl Iterator<Item = &'static str> {
+        self.natures().map(|nature| nature.name)
     }
 
     pub(crate) const fn bits(self) -> u32 {
         self.0
     }
 
-    pub(crate) const fn from_bits(bits: u32) -> Self {
-        Self(bits & Self::ALL.0)
-    }
-
-    pub(crate) fn bit(name: &str) -> Option<u32> {
-        Self::NAMES
-            .iter()
-            .position(|known| *known == name)
-            .map(|at| 1 << at)
+    /// Bits of methods that this component does not have are dropped.
+    pub(crate) fn from_bits(bits: u32) -> Self {
+        Self(bits & Self::all().0)
     }
 }
 

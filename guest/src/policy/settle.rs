@@ -5,6 +5,7 @@ use super::document::{Compiled, Given, HostPolicy, Observed, Reader};
 use super::keys::{self, KEYS};
 use super::presets::{ADVICE, Advice, Equal, FAIL_OPEN, LEVEL_1, LEVEL_3, RULES, Rule};
 use super::report::PolicyError;
+use super::texts::TEXTS;
 use super::values;
 use super::{Application, Policy, Source};
 
@@ -54,8 +55,10 @@ impl Reader {
             }
         }
         policy.applications.entries = &entries;
-        if let Some(issuer) = self.issuer.value.as_deref() {
-            policy.enrolment.issuer = issuer;
+        for (text, given) in TEXTS.iter().zip(&self.texts) {
+            if let Some(value) = given.value.as_deref() {
+                (text.set)(&mut policy, value);
+            }
         }
         let bytes = compiled::encode(&policy);
         debug_assert!(bytes.len() <= MAX_BYTES);

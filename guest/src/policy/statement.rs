@@ -38,6 +38,8 @@ pub(crate) enum Value<'d> {
     Text(Cow<'d, str>),
     /// A whole number; `None` if it is too large for any key.
     Integer(Option<i64>),
+    /// True or false.
+    Flag(bool),
     /// A list of scalars, each with its place.
     List(Vec<(Value<'d>, Place)>),
     /// Anything else: what.
@@ -51,6 +53,7 @@ impl Value<'_> {
             Self::Text(_) => "a string",
             Self::Integer(_) => "a number",
             Self::List(_) => "a list",
+            Self::Flag(_) => "true or false",
             Self::Other(what) => what,
         }
     }
@@ -318,7 +321,7 @@ fn scalar<'d>(raw: Raw<'d>) -> Result<Value<'d>, ParseError> {
         ScalarKind::Integer(radix) => {
             Value::Integer(i64::from_str_radix(&text, radix.value()).ok())
         }
-        ScalarKind::Boolean(_) => Value::Other("true or false"),
+        ScalarKind::Boolean(on) => Value::Flag(on),
         ScalarKind::Float => Value::Other("a fraction"),
         ScalarKind::DateTime => Value::Other("a date"),
     })

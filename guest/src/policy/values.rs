@@ -2,8 +2,9 @@
 
 use core::ops::RangeInclusive;
 
-use super::compiled::{MAX_ISSUER, MAX_NAME};
-use super::duration;
+use super::compiled::MAX_NAME;
+use super::{Methods, SECOND, duration};
+use crate::methods;
 use super::keys::{AGES, Kind};
 use super::presets::{self, Preset};
 use super::report::{decimal, listed, nearest, quoted};
@@ -25,6 +26,10 @@ pub(crate) fn number(kind: &Kind, value: &Value<'_>) -> Result<u32, Refusal> {
         Kind::Age => span(&AGES, value),
         Kind::Choice(words) => choice(words, value),
         Kind::Set(words) => set(words, value),
+        Kind::OneOf(numbers) => one_of(numbers, value),
+        Kind::Methods { least } => methods(*least, value),
+        Kind::Flag => flag(value),
+        Kind::Long(range) => long(range, value),
     }
 }
 
@@ -37,30 +42,15 @@ pub(crate) fn shown(kind: &Kind, value: u32) -> String {
             let word = words.get(value as usize).copied();
             word.unwrap_or_default().to_owned()
         }
+        Kind::OneOf(_) => decimal(value.into()),
+        Kind::Methods { .. } => listed(Methods::from_bits(value).iter()),
+        Kind::Flag => if value == 1 { "true" } else { "false" }.to_owned(),
+        Kind::Long(_) => duration::shown(u64::from(value) * SECOND),
         Kind::Set(words) => {
             let words = words.iter().zip(0..);
             listed(words.filter_map(|(word, bit)| (value >> bit & 1 == 1).then_some(*word)))
         }
     }
-}
-
-/// The name that authenticators show.
-pub(crate) fn issuer(value: &Value<'_>) -> Result<String, Refusal> {
-    let help = "a name of 1 to 64 octets, without a colon, such as \"Example Ltd\"";
-    let name = text(value, help)?;
-    let problem = if name.trim() != name || name.is_empty() {
-        "the name is empty, or has space around it"
-    } else if name.len() > MAX_ISSUER {
-        "the name is too long"
-    } else if name.contains(':') {
-        // The label of a Key Uri Format is `issuer:account`.
-        "a colon would end the name inside an authenticator's label"
-    } else if name.chars().any(char::is_control) {
-        "the name has a control character"
-    } else {
-        return Ok(name.to_owned());
-    };
-    refuse(problem.into(), help)
 }
 
 /// The name of an application, which may not be taken.
@@ -133,6 +123,15 @@ fn count(range: &RangeInclusive<u32>, value: &Value<'_>) -> Result<u32, Refusal>
 }
 
 fn span(range: &RangeInclusive<u64>, value: &Value<'_>) -> Result<u32, Refusal> {
+    let milliseconds = spanned(range, value)?;
+    u32::try_from(milliseconds).map_err(|_| Refusal {
+        problem: "out of range".into(),
+        help: String::new(),
+    })
+}
+
+/// Milliseconds.
+fn spanned(range: &RangeInclusive<u64>, value: &Value<'_>) -> Result<u64, Refusal> {
     let help = [
         "a duration from \"",
         &duration::shown(*range.start()),
@@ -154,7 +153,6 @@ fn span(range: &RangeInclusive<u64>, value: &Value<'_>) -> Result<u32, Refusal> 
             // Every range ends far below the largest number.
             Some(milliseconds)
                 .filter(|milliseconds| range.contains(milliseconds))
-                .and_then(|milliseconds| u32::try_from(milliseconds).ok())
                 .ok_or(Refusal {
                     problem: "out of range".into(),
                     help,
@@ -200,6 +198,50 @@ fn set(words: &[&str], value: &Value<'_>) -> Result<u32, Refusal> {
         refuse("the list is empty".into(), &help)
     } else {
         Ok(bits)
+    }
+}
+
+/// A list of methods, as bits by their numbers.
+fn methods(least: u32, value: &Value<'_>) -> Result<u32, Refusal> {
+    if least == 0 && matches!(value, Value::List(list) if list.is_empty()) {
+        return Ok(0);
+    }
+    let places = set(methods::NAMES, value)?;
+    let named = methods::NATURES.iter().enumerate();
+    Ok(named
+        .filter(|(at, _)| places >> at & 1 == 1)
+        .fold(Methods::NONE, |set, (_, nature)| set.with(nature.number))
+        .bits())
+}
+
+fn one_of(numbers: &[u32], value: &Value<'_>) -> Result<u32, Refusal> {
+    let words: Vec<String> = numbers.iter().map(|it| decimal((*it).into())).collect();
+    let help = ["one of ", &listed(words.iter().map(String::as_str))].concat();
+    match value {
+        Value::Integer(number) => number
+            .and_then(|number| u32::try_from(number).ok())
+            .filter(|number| numbers.contains(number))
+            .ok_or(Refusal {
+                problem: "not one of them".into(),
+                help,
+            }),
+        other => mistyped(other, &help),
+    }
+}
+
+/// A duration that is kept in seconds.
+fn long(range: &RangeInclusive<u64>, value: &Value<'_>) -> Result<u32, Refusal> {
+    let milliseconds = spanned(range, value)?;
+    u32::try_from(milliseconds / SECOND).map_err(|_| Refusal {
+        problem: "out of range".into(),
+        help: String::new(),
+    })
+}
+
+fn flag(value: &Value<'_>) -> Result<u32, Refusal> {
+    match value {
+        Value::Flag(on) => Ok((*on).into()),
+        other => mistyped(other, "true or false"),
     }
 }
 

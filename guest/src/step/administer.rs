@@ -1,16 +1,16 @@
 //! What administrators change. Every change names its actor and its reason in the audit.
 
+use super::ask::Unasked;
 use super::ruling::{Commit, Notes, Ruling};
-use super::sign_in::allowed;
 use super::{Step, enrol, manage};
-use crate::account::{Account, Credential, Method, Resolution};
+use crate::account::{Account, Block, Credential, Resolution, State};
 use crate::audit::Kind;
-use crate::contract::{Administration, AdministrationChange, Fact, Fault};
-use crate::identifier::{CredentialId, Identifier};
-use crate::methods;
-use crate::otpauth::Otpauth;
+use crate::contract::{AccountState, Administration, AdministrationChange, Fact, Fault};
+use crate::identifier::{ChallengeId, CredentialId};
+use crate::methods::code::Token;
+use crate::methods::{self, Wish, hotp, totp};
+use crate::otpauth::{MovingFactor, Otpauth};
 use crate::reason::Reason;
-use crate::throttle::Failures;
 
 /// An administrator acts.
 pub(super) fn administer(
@@ -35,7 +35,8 @@ pub(super) fn administer(
         act.change,
         AdministrationChange::Create
             | AdministrationChange::ImportOtpauth(_)
-            | AdministrationChange::IssueTotp(_)
+            | AdministrationChange::ImportToken(_)
+            | AdministrationChange::Issue(_)
     );
     if !step.origin.known && !creates {
         return Ok(refuse(Reason::UserNotFound, facts(), notes));
@@ -49,18 +50,15 @@ pub(super) fn administer(
         }
         AdministrationChange::Create => Kind::AccountCreated,
         AdministrationChange::ImportOtpauth(uri) => {
-            let Some(credential) = imported(step, uri)? else {
+            let Some((credential, short)) = imported(step, uri)? else {
                 return Ok(refuse(Reason::ImportInvalid, facts(), notes));
             };
-            // The twin would take a code that the other one has used (OTP-01).
-            if account.holds(&credential.secret) {
-                return Ok(refuse(Reason::ImportInvalid, facts(), notes));
-            }
             let mut facts = facts();
-            if credential.secret.is_short() {
+            if short {
                 facts.insert(1, ("secret".to_owned(), "short".to_owned()));
             }
-            return Ok(enrolled(
+            created(step, &facts, notes);
+            return Ok(enrol::issue(
                 step,
                 account,
                 credential,
@@ -69,19 +67,54 @@ pub(super) fn administer(
                 notes,
             ));
         }
-        AdministrationChange::IssueTotp(label) => {
-            if !manage::is_label(label) {
+        AdministrationChange::ImportToken(_) => {
+            return Ok(refuse(Reason::ImportInvalid, facts(), notes));
+        }
+        AdministrationChange::Issue(issuance) => {
+            if !manage::is_label(&issuance.label) {
                 return Ok(refuse(Reason::LabelInvalid, facts(), notes));
             }
-            let credential = enrol::make(step, Method::Totp, label.clone())?;
-            return Ok(enrolled(
+            let Some(method) = enrol::allowed(step, &issuance.method) else {
+                return Ok(refuse(Reason::MethodNotAllowed, facts(), notes));
+            };
+            let wish = Wish {
+                address: issuance.address.as_deref(),
+                vouched: true,
+                lifetime: issuance.lifetime,
+                once: issuance.once,
+            };
+            let draft = match enrol::draft(step, account, method, ChallengeId::default(), &wish) {
+                Ok(draft) => draft,
+                Err(Unasked::Because(reason)) => return Ok(refuse(reason, facts(), notes)),
+                Err(Unasked::Fault(fault)) => return Err(fault),
+            };
+            let credential =
+                enrol::credential(step, method, issuance.label.clone(), draft.state)?;
+            let facts = facts();
+            created(step, &facts, notes);
+            return Ok(enrol::issue(
                 step,
                 account,
                 credential,
                 Kind::CredentialIssued,
-                facts(),
+                facts,
                 notes,
             ));
+        }
+        AdministrationChange::SetState(state) => {
+            account.state = match state {
+                AccountState::Disabled => State::Disabled,
+                AccountState::Enabled => State::Enabled,
+                AccountState::Enforced => State::Enforced,
+            };
+            Kind::StateChanged
+        }
+        AdministrationChange::GrantBypass(_) => {
+            return Ok(refuse(Reason::BypassRefused, facts(), notes));
+        }
+        AdministrationChange::ForgetDevices => {
+            account.devices.clear();
+            Kind::DevicesForgotten
         }
         AdministrationChange::RemoveCredential(id) => {
             let id = CredentialId::parse(id);
@@ -92,7 +125,7 @@ pub(super) fn administer(
             else {
                 return Ok(refuse(Reason::CredentialUnknown, facts(), notes));
             };
-            manage::remove(account, at, facts(), notes);
+            manage::remove(step, account, at, facts(), notes);
             return Ok(done);
         }
         AdministrationChange::Unlock => {
@@ -104,14 +137,18 @@ pub(super) fn administer(
             Kind::AccountUnlocked
         }
         AdministrationChange::Block => {
-            account.blocked = true;
+            account.blocked = Some(Block {
+                until: u64::MAX,
+                fraud: false,
+            });
             account.challenges.clear();
             account.enrolments.clear();
-            account.revoke_sessions();
+            account.bypass = None;
+            account.factors_changed();
             Kind::AccountBlocked
         }
         AdministrationChange::Unblock => {
-            account.blocked = false;
+            account.blocked = None;
             Kind::AccountUnblocked
         }
         AdministrationChange::ResetClock => {
@@ -119,6 +156,10 @@ pub(super) fn administer(
             account.challenges.clear();
             account.enrolments.clear();
             account.requests.clear();
+            account.success = None;
+            account.bypass = None;
+            account.devices.clear();
+            account.sends.clear();
             // Sessions of that time would be good again once it comes.
             account.revoke_sessions();
             Kind::ClockReset
@@ -128,6 +169,10 @@ pub(super) fn administer(
             Kind::SignedOut
         }
         AdministrationChange::Remove => {
+            let scene = step.scene(ChallengeId::default(), None, &[]);
+            for credential in &account.credentials {
+                notes.claims.extend(methods::claims(&scene, credential, false));
+            }
             notes.audit(Kind::AccountRemoved, completed, None, facts());
             return Ok(Ruling {
                 commit: Commit::Remove,
@@ -140,74 +185,55 @@ pub(super) fn administer(
     Ok(done)
 }
 
-fn enrolled(
-    step: &Step<'_>,
-    account: &mut Account,
-    credential: Credential,
-    kind: Kind,
-    facts: Vec<Fact>,
-    notes: &mut Notes,
-) -> Ruling {
-    if account.credentials.len() >= usize::from(step.policy.accounts.max_credentials) {
-        return refuse(Reason::TooManyCredentials, facts, notes);
-    }
-    if allowed(step, credential.method().name()).is_none() {
-        return refuse(Reason::MethodNotAllowed, facts, notes);
-    }
+/// A credential for a user who has no account makes one.
+fn created(step: &Step<'_>, facts: &[Fact], notes: &mut Notes) {
     if !step.origin.known {
         notes.audit(
             Kind::AccountCreated,
             Reason::SuccessfullyCompleted,
             None,
-            facts.clone(),
+            facts.to_vec(),
         );
     }
-    let (id, issued) = (credential.id, kind == Kind::CredentialIssued);
-    notes.audit(
-        kind,
-        Reason::RegistrationCompleted,
-        Some(&credential),
-        facts,
-    );
-    enrol::add(account, credential, notes);
-    Ruling::write(Resolution::Done {
-        reason: Reason::RegistrationCompleted,
-        credential: Some(id),
-        issued,
-    })
 }
 
 /// The shortest secret that is imported: 80 bits, as authenticators of old have. RFC 4226 R6 wants 128: what is shorter is
 /// noted in the audit.
 const LEAST_SECRET: usize = 10;
 
-/// A credential from an `otpauth://` URI, if it can be used. It is called what the URI calls the account.
-fn imported(step: &Step<'_>, uri: &str) -> Result<Option<Credential>, Fault> {
-    let Ok(token) = Otpauth::parse(uri) else {
+/// A credential from an `otpauth://` URI, if it can be used, and whether its secret is short. It is called what the URI calls
+/// the account.
+fn imported(step: &Step<'_>, uri: &str) -> Result<Option<(Credential, bool)>, Fault> {
+    let Ok(parsed) = Otpauth::parse(uri) else {
         return Ok(None);
     };
-    if token.secret.as_bytes().len() < LEAST_SECRET {
+    if parsed.secret.as_bytes().len() < LEAST_SECRET {
         return Ok(None);
     }
-    let Some(factor) = methods::import(&token) else {
-        return Ok(None);
-    };
-    let label = if manage::is_label(&token.account) {
-        token.account
+    let short = parsed.secret.is_short();
+    let label = if manage::is_label(&parsed.account) {
+        parsed.account
     } else {
         "Imported".to_owned()
     };
-    Ok(Some(Credential {
-        id: Identifier(step.seed.expand("credential")?),
-        label,
-        created: step.at,
-        last_used: None,
-        secret: token.secret,
-        algorithm: token.algorithm,
-        digits: token.digits,
-        factor,
-        failures: Failures::default(),
-    }))
+    let token = Token {
+        secret: parsed.secret,
+        algorithm: parsed.algorithm,
+        digits: parsed.digits,
+    };
+    let (number, state) = match parsed.moving {
+        MovingFactor::Time(period) => (totp::NUMBER, totp::State::new(token, period).encode()),
+        // There is nothing left of it to accept.
+        MovingFactor::Counter(u64::MAX) => return Ok(None),
+        MovingFactor::Counter(counter) => {
+            (hotp::NUMBER, hotp::State { token, counter }.encode())
+        }
+    };
+    let Some(method) = methods::of(number) else {
+        return Ok(None);
+    };
+    let credential = enrol::credential(step, method, label, state)?;
+    Ok(Some((credential, short)))
 }
 
 fn refuse(reason: Reason, facts: Vec<Fact>, notes: &mut Notes) -> Ruling {

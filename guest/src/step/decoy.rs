@@ -2,17 +2,21 @@
 //! throttled and locked as known ones are, on a shadow record that many names share (BF-09).
 
 use super::{CLOCK_TOLERANCE, decode};
-use crate::account::{Account, Credential, Method};
-use crate::base32::Secret;
+use crate::account::{Account, Credential, Sealed};
 use crate::contract::{Action, Context, Event, Fault};
 use crate::entropy::{KeyedDigest, Seed};
 use crate::identifier::{CredentialId, Identifier};
-use crate::methods;
+use crate::methods::code::Token;
+use crate::methods::{hotp, totp};
+use crate::octets::Reader;
 use crate::policy::Policy;
 use crate::throttle::Failures;
 
 /// What a decoy's credential is called. Users whose label is another one cannot be told from decoys with yet another.
 const LABEL: &str = "Authenticator";
+
+/// How much of a credential's state names it: a length, and most of the shortest secret that is issued.
+const MOST: usize = 20;
 
 /// The shadow record as this user's, or a new one.
 pub(super) fn load(
@@ -41,8 +45,9 @@ pub(super) fn name(ctx: &Context, event: &Event, account: &Account) -> Option<Cr
     if matches!(&event.action, Action::Begin(sign_in) if sign_in.early_answer.is_some()) {
         return None;
     }
-    let secret = account.credentials.first()?.secret.as_bytes();
-    let mut digest = KeyedDigest::new(secret, "decoy credential");
+    let state = account.credentials.first()?.state.as_bytes();
+    // The front of the state, with which every credential differs and which never changes.
+    let mut digest = KeyedDigest::new(state.get(..MOST).unwrap_or(state), "decoy credential");
     digest.part(ctx.tenant.as_bytes());
     digest.part(event.origin.user.as_bytes());
     Some(Identifier(digest.finish()))
@@ -61,12 +66,12 @@ fn recall(ctx: &Context, shadow: Account, policy: &Policy<'_>) -> Result<Account
         return invent(ctx, policy, None);
     };
     let ahead = shadow.latest > ctx.now.saturating_add(CLOCK_TOLERANCE);
-    let usable = policy.accounts.methods.contains(credential.method().name())
+    let usable = policy.accounts.methods.has(credential.method)
         && !credential.failures.disabled;
     if usable && !ahead && !is_over(&shadow, policy, ctx.now) {
         return Ok(shadow);
     }
-    let fresh = invent(ctx, policy, Some(credential.secret.clone()))?;
+    let fresh = invent(ctx, policy, Some(&credential.state))?;
     Ok(if ahead {
         Account {
             generation: shadow.generation,
@@ -96,24 +101,38 @@ fn is_over(shadow: &Account, policy: &Policy<'_>, now: u64) -> bool {
     count > 0 && now > last.saturating_add(policy.throttle.lock_max)
 }
 
-fn invent(ctx: &Context, policy: &Policy<'_>, secret: Option<Secret>) -> Result<Account, Fault> {
-    let mut methods = policy.accounts.methods.iter().filter_map(Method::from_name);
-    let method = methods.next().unwrap_or(Method::Totp);
-    let mould = methods::enrol(method, policy);
-    let secret = match secret {
-        Some(secret) => secret,
-        None => Seed::new(ctx).secret(mould.secret_bytes)?,
+fn invent(ctx: &Context, policy: &Policy<'_>, kept: Option<&Sealed>) -> Result<Account, Fault> {
+    let method = if policy.accounts.methods.has(totp::NUMBER) || !policy.accounts.methods.has(hotp::NUMBER) {
+        totp::NUMBER
+    } else {
+        hotp::NUMBER
+    };
+    let (algorithm, digits, secret_bytes) = match method {
+        totp::NUMBER => (policy.totp.algorithm, policy.totp.digits, policy.totp.secret_bytes),
+        _ => (policy.hotp.algorithm, policy.hotp.digits, policy.hotp.secret_bytes),
+    };
+    let kept = kept.and_then(|state| Token::read(&mut Reader::new(state.as_bytes())).ok());
+    let secret = match kept {
+        Some(kept) => kept.secret,
+        None => Seed::new(ctx).secret(secret_bytes)?,
+    };
+    let token = Token {
+        secret,
+        algorithm,
+        digits,
+    };
+    let state = match method {
+        totp::NUMBER => totp::State::new(token, policy.totp.period).encode(),
+        _ => hotp::State { token, counter: 0 }.encode(),
     };
     let credential = Credential {
         id: Identifier::default(),
+        method,
         label: LABEL.to_owned(),
         created: ctx.now,
         last_used: None,
-        secret,
-        algorithm: mould.algorithm,
-        digits: mould.digits,
-        factor: mould.factor,
         failures: Failures::default(),
+        state: Sealed::new(state),
     };
     Ok(Account {
         decoy: true,

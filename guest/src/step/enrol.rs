@@ -1,57 +1,92 @@
-//! Enrolment: a secret is handed out, and becomes a credential once a code proves that it arrived.
+//! Enrolment: something is handed out or sent, and becomes a credential once an answer proves that it arrived.
 
 use super::Step;
+use super::ask::Unasked;
 use super::manage::{is_fresh, is_label};
 use super::ruling::{Notes, Ruling};
-use super::sign_in::{allowed, bound_to, proof};
+use super::sign_in::{bound_to, proof};
 use super::source;
-use crate::account::{Account, Credential, Enrolment, Method, Resolution};
+use crate::account::{
+    Account, Credential, Enrolment, Grant, MAX_CREDENTIAL_OCTETS, MAX_CREDENTIALS, Resolution,
+    Sealed,
+};
 use crate::audit::Kind;
 use crate::contract::{Answer, EnrolmentRequest, Fault};
-use crate::identifier::{ChallengeId, Identifier};
-use crate::methods::{self, Judgement};
+use crate::identifier::{ChallengeId, CredentialId, Identifier};
+use crate::methods::{self, Draft, Judgement, Method, OATH, Right, Wish};
+use crate::policy::Methods;
 use crate::reason::Reason;
 use crate::throttle::Failures;
 
 /// The user starts to enrol. Without a credential the first factor is enough; with one, only a session that was just
-/// verified is.
+/// verified is (PU-10).
 pub(super) fn begin(
     step: &Step<'_>,
     account: &mut Account,
     request: &EnrolmentRequest,
     notes: &mut Notes,
 ) -> Result<Ruling, Fault> {
-    let refusal = if account.blocked {
-        Some(Reason::Blocked)
-    } else if !account.credentials.is_empty() && !is_fresh(step, account, request.session.as_ref())
-    {
-        Some(Reason::FreshVerificationRequired)
-    } else if account.credentials.len() >= usize::from(step.policy.accounts.max_credentials) {
-        Some(Reason::TooManyCredentials)
-    } else if !is_label(&request.label) {
-        Some(Reason::LabelInvalid)
-    } else {
-        None
-    };
-    if let Some(reason) = refusal {
-        return Ok(Ruling::refuse(Kind::EnrolmentDenied, reason, notes));
+    let refuse =
+        |reason, notes: &mut Notes| Ok(Ruling::refuse(Kind::EnrolmentDenied, reason, notes));
+    let is_fresh = is_fresh(step, account, request.session.as_ref());
+    if account.is_blocked(step.at) {
+        return refuse(Reason::Blocked, notes);
+    }
+    if !account.credentials.is_empty() && !is_fresh {
+        return refuse(Reason::FreshVerificationRequired, notes);
+    }
+    if !is_label(&request.label) {
+        return refuse(Reason::LabelInvalid, notes);
     }
     let Some(method) = allowed(step, &request.method) else {
-        return Ok(Ruling::refuse(
-            Kind::EnrolmentDenied,
-            Reason::MethodNotAllowed,
+        return refuse(Reason::MethodNotAllowed, notes);
+    };
+    if is_full(step, account, method) {
+        return refuse(Reason::TooManyCredentials, notes);
+    }
+    let id = Identifier(step.seed.expand("enrolment")?);
+    let wish = Wish {
+        address: request.address.as_deref(),
+        vouched: false,
+        lifetime: None,
+        once: None,
+    };
+    let draft = match draft(step, account, method, id, &wish) {
+        Ok(draft) => draft,
+        Err(Unasked::Because(reason)) => return refuse(reason, notes),
+        Err(Unasked::Fault(fault)) => return Err(fault),
+    };
+    let credential = credential(step, method, request.label.clone(), draft.state)?;
+    let Some(question) = draft.question else {
+        // Nothing confirms it, so only a second factor may ask for it.
+        if !is_fresh {
+            return refuse(Reason::FreshVerificationRequired, notes);
+        }
+        return Ok(issue(
+            step,
+            account,
+            credential,
+            Kind::EnrolmentCompleted,
+            Vec::new(),
             notes,
         ));
     };
-    let credential = make(step, method, request.label.clone())?;
+    let lifetime_end = step.at.saturating_add(step.policy.enrolment.lifetime);
+    let expires = question.expires.unwrap_or(lifetime_end).min(lifetime_end);
+    if let Some(message) = question.message {
+        notes.send(step, &credential, message, expires)?;
+        account.note_send(credential.method, step.at);
+    }
+    question.counts.iter().for_each(|kind| notes.count(kind));
     let enrolment = Enrolment {
-        id: Identifier(step.seed.expand("enrolment")?),
+        id,
         application: step.origin.application.clone(),
         binding: step.origin.binding.clone(),
         generation: account.generation,
-        expires: step.at.saturating_add(step.policy.enrolment.lifetime),
+        expires,
         attempts: 0,
         credential,
+        question: Sealed::new(question.kept),
     };
     notes.audit(
         Kind::EnrolmentBegun,
@@ -59,12 +94,11 @@ pub(super) fn begin(
         Some(&enrolment.credential),
         Vec::new(),
     );
-    let id = enrolment.id;
     account.forget_expired(step.at);
     account.open_enrolment(enrolment);
     Ok(Ruling::write(Resolution::Enrolling {
         enrolment: id,
-        again: false,
+        after: None,
     }))
 }
 
@@ -80,45 +114,71 @@ pub(super) fn finish(
         Ok(at) => at,
         Err(reason) => return Ruling::refuse(Kind::EnrolmentDenied, reason, notes),
     };
-    if account.blocked {
-        return Ruling::refuse(Kind::EnrolmentDenied, Reason::Blocked, notes);
+    confirm(step, account, at, proof(&answer.proof), notes)
+}
+
+/// Judges what confirms the enrolment at this place.
+pub(super) fn confirm(
+    step: &Step<'_>,
+    account: &mut Account,
+    at: usize,
+    proof: methods::Proof<'_>,
+    notes: &mut Notes,
+) -> Ruling {
+    let refuse = |reason, notes: &mut Notes| Ruling::refuse(Kind::EnrolmentDenied, reason, notes);
+    if account.is_blocked(step.at) {
+        return refuse(Reason::Blocked, notes);
     }
-    if account.credentials.len() >= usize::from(step.policy.accounts.max_credentials) {
-        return Ruling::refuse(Kind::EnrolmentDenied, Reason::TooManyCredentials, notes);
-    }
-    let Some(enrolment) = account.enrolments.get_mut(at) else {
-        return Ruling::refuse(Kind::EnrolmentDenied, Reason::EnrolmentExpired, notes);
+    let Some(enrolment) = account.enrolments.get(at) else {
+        return refuse(Reason::EnrolmentExpired, notes);
     };
-    if allowed(step, enrolment.credential.method().name()).is_none() {
-        return Ruling::refuse(Kind::EnrolmentDenied, Reason::MethodNotAllowed, notes);
+    let Some(method) = allowed(step, enrolment.credential.method_name()) else {
+        return refuse(Reason::MethodNotAllowed, notes);
+    };
+    if is_full(step, account, method) {
+        return refuse(Reason::TooManyCredentials, notes);
     }
-    let judgement = methods::verify(
+    let scene = step.scene(enrolment.id, None, &account.sends);
+    let judgement = method.confirm(
+        &scene,
         &enrolment.credential,
-        proof(&answer.proof),
-        step.policy,
-        step.clock,
+        enrolment.question.as_bytes(),
+        proof,
     );
-    let Judgement::Right(factor) = judgement else {
-        source::failed(step, notes);
-        enrolment.attempts = enrolment.attempts.saturating_add(1);
-        let (id, attempts) = (enrolment.id, enrolment.attempts);
+    let right = match judgement {
+        Judgement::Right(right) => right,
+        Judgement::Wrong(reason) => return failed(step, account, at, reason, notes),
+        Judgement::Used => return failed(step, account, at, Reason::CodeAlreadyUsed, notes),
+        Judgement::Refused(reason) => {
+            account.enrolments.remove(at);
+            notes.audit(Kind::EnrolmentDenied, reason, None, Vec::new());
+            return Ruling::write(Resolution::Denied(reason));
+        }
+        Judgement::Fraud => return super::pass::fraud(step, account, notes),
+    };
+    // The twin would take a code that the other one has used (OTP-01).
+    let twin = |held: &Credential| method.is_twin(held, &enrolment.credential);
+    if account.credentials.iter().any(twin) || is_claimed(step) {
+        account.enrolments.remove(at);
         notes.audit(
             Kind::EnrolmentDenied,
-            Reason::IncorrectCode,
-            Some(&enrolment.credential),
+            Reason::AlreadyClaimed,
+            None,
             Vec::new(),
         );
-        if attempts >= step.policy.challenge.attempts {
-            account.enrolments.remove(at);
-            return Ruling::write(Resolution::Denied(Reason::IncorrectCode));
-        }
-        return Ruling::write(Resolution::Enrolling {
-            enrolment: id,
-            again: true,
-        });
-    };
+        return Ruling::write(Resolution::Denied(Reason::AlreadyClaimed));
+    }
     let mut credential = account.enrolments.remove(at).credential;
-    methods::accept(&mut credential, factor, step.at);
+    let Right {
+        state,
+        user_verified,
+        ..
+    } = right;
+    credential.state = Sealed::new(state);
+    credential.last_used = Some(step.at);
+    if account.credential_octets() + size(&credential) > MAX_CREDENTIAL_OCTETS {
+        return refuse(Reason::TooManyCredentials, notes);
+    }
     let reason = Reason::RegistrationCompleted;
     notes.audit(
         Kind::EnrolmentCompleted,
@@ -126,38 +186,184 @@ pub(super) fn finish(
         Some(&credential),
         Vec::new(),
     );
-    let (id, method) = (credential.id, credential.method());
-    add(account, credential, notes);
-    Ruling::write(Resolution::Allowed {
-        credential: id,
-        method,
+    let grant = Grant {
+        credential: Some(credential.id),
+        method: credential.method,
+        proved: Methods::of(credential.method),
+        user_verified,
         reason,
+    };
+    add(step, account, credential, notes);
+    Ruling::write(Resolution::Allowed {
+        grant,
         generation: account.generation,
+        device: None,
     })
 }
 
-/// A new credential with a secret from the seed.
-pub(super) fn make(step: &Step<'_>, method: Method, label: String) -> Result<Credential, Fault> {
-    let mould = methods::enrol(method, step.policy);
+/// Makes a credential that is active at once, and hands out its secret this once.
+pub(super) fn issue(
+    step: &Step<'_>,
+    account: &mut Account,
+    credential: Credential,
+    kind: Kind,
+    facts: Vec<crate::contract::Fact>,
+    notes: &mut Notes,
+) -> Ruling {
+    let refuse = |reason, facts, notes: &mut Notes| {
+        notes.audit(
+            if kind == Kind::EnrolmentCompleted {
+                Kind::EnrolmentDenied
+            } else {
+                Kind::AdministrationDenied
+            },
+            reason,
+            None,
+            facts,
+        );
+        Ruling::keep(Resolution::Denied(reason))
+    };
+    let Some(method) = allowed(step, credential.method_name()) else {
+        return refuse(Reason::MethodNotAllowed, facts, notes);
+    };
+    let nature = method.nature();
+    let twin = |held: &Credential| method.is_twin(held, &credential);
+    if account.credentials.iter().any(twin) || is_claimed(step) {
+        return refuse(Reason::AlreadyClaimed, facts, notes);
+    }
+    // The only one of its kind is replaced: old recovery codes are dead.
+    if nature.most == 1 {
+        let scene = step.scene(ChallengeId::default(), None, &[]);
+        for old in account
+            .credentials
+            .iter()
+            .filter(|held| held.method == nature.number)
+        {
+            notes.claims.extend(methods::claims(&scene, old, false));
+        }
+        account
+            .credentials
+            .retain(|held| held.method != nature.number);
+    }
+    let octets = account.credential_octets() + size(&credential);
+    if is_full(step, account, method) || octets > MAX_CREDENTIAL_OCTETS {
+        return refuse(Reason::TooManyCredentials, facts, notes);
+    }
+    let id = credential.id;
+    notes.audit(
+        kind,
+        Reason::RegistrationCompleted,
+        Some(&credential),
+        facts,
+    );
+    add(step, account, credential, notes);
+    Ruling::write(Resolution::Done {
+        reason: Reason::RegistrationCompleted,
+        credential: Some(id),
+        issued: kind != Kind::CredentialImported,
+    })
+}
+
+/// What a method makes of a wish.
+pub(super) fn draft(
+    step: &Step<'_>,
+    account: &Account,
+    method: &dyn Method,
+    id: ChallengeId,
+    wish: &Wish<'_>,
+) -> Result<Draft, Unasked> {
+    Ok(method.enrol(&step.scene(id, None, &account.sends), wish)?)
+}
+
+/// A new credential.
+pub(super) fn credential(
+    step: &Step<'_>,
+    method: &dyn Method,
+    label: String,
+    state: Vec<u8>,
+) -> Result<Credential, Fault> {
+    let id: CredentialId = Identifier(step.seed.expand("credential")?);
     Ok(Credential {
-        id: Identifier(step.seed.expand("credential")?),
+        id,
+        method: method.nature().number,
         label,
         created: step.at,
         last_used: None,
-        secret: step.seed.secret(mould.secret_bytes)?,
-        algorithm: mould.algorithm,
-        digits: mould.digits,
-        factor: mould.factor,
         failures: Failures::default(),
+        state: Sealed::new(state),
     })
 }
 
-/// Adds a credential: sessions and enrolments of before are over, and the user is told.
-pub(super) fn add(account: &mut Account, credential: Credential, notes: &mut Notes) {
+/// The method of that name, if the policy allows it.
+pub(super) fn allowed(step: &Step<'_>, name: &str) -> Option<&'static dyn Method> {
+    methods::number_of(name)
+        .filter(|number| step.policy.accounts.methods.has(*number))
+        .and_then(methods::of)
+}
+
+/// Whether the account may hold no more of this method's family. The only one of a kind can always be replaced.
+pub(super) fn is_full(step: &Step<'_>, account: &Account, method: &dyn Method) -> bool {
+    let nature = method.nature();
+    let most = if nature.family == OATH {
+        nature.most.min(step.policy.accounts.max_credentials)
+    } else {
+        nature.most
+    };
+    let held = account.credentials.iter().filter(|credential| {
+        methods::nature_of(credential.method).is_some_and(|held| held.family == nature.family)
+    });
+    let full = nature.most > 1 && held.count() >= usize::from(most);
+    full || account.credentials.len() >= MAX_CREDENTIALS
+}
+
+/// Adds a credential: sessions, enrolments and remembered devices of before are over, and the user is told.
+fn add(step: &Step<'_>, account: &mut Account, credential: Credential, notes: &mut Notes) {
     notes.notice("credential-added", Some(&credential));
+    let scene = step.scene(ChallengeId::default(), None, &[]);
+    notes
+        .claims
+        .extend(methods::claims(&scene, &credential, true));
     account.credentials.push(credential);
     account.enrolments.clear();
-    account.revoke_sessions();
+    account.factors_changed();
+}
+
+/// Whether a run of this step found that another account holds what it would take.
+fn is_claimed(step: &Step<'_>) -> bool {
+    step.ctx.facts.iter().any(|(name, _)| name == "claim-clash")
+}
+
+fn failed(
+    step: &Step<'_>,
+    account: &mut Account,
+    at: usize,
+    reason: Reason,
+    notes: &mut Notes,
+) -> Ruling {
+    source::failed(step, notes);
+    let Some(enrolment) = account.enrolments.get_mut(at) else {
+        return Ruling::refuse(Kind::EnrolmentDenied, Reason::EnrolmentExpired, notes);
+    };
+    enrolment.attempts = enrolment.attempts.saturating_add(1);
+    let (id, attempts) = (enrolment.id, enrolment.attempts);
+    notes.audit(
+        Kind::EnrolmentDenied,
+        reason,
+        Some(&enrolment.credential),
+        Vec::new(),
+    );
+    if attempts >= step.policy.challenge.attempts {
+        account.enrolments.remove(at);
+        return Ruling::write(Resolution::Denied(reason));
+    }
+    Ruling::write(Resolution::Enrolling {
+        enrolment: id,
+        after: Some(reason),
+    })
+}
+
+fn size(credential: &Credential) -> usize {
+    credential.state.as_bytes().len() + credential.label.len() + 64
 }
 
 fn open(step: &Step<'_>, account: &Account, id: &str) -> Result<usize, Reason> {

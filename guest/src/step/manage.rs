@@ -2,11 +2,12 @@
 
 use super::Step;
 use super::ruling::{Notes, Ruling};
-use crate::account::{Account, MAX_LABEL, Resolution};
+use crate::account::{Account, Device, MAX_LABEL, Resolution};
 use crate::audit::Kind;
 use crate::authorize::is_ahead;
-use crate::contract::{Claims, Fact, Management, ManagementChange};
-use crate::identifier::CredentialId;
+use crate::contract::{Claims, Fact, Fault, Management, ManagementChange};
+use crate::identifier::{ChallengeId, CredentialId, DeviceId};
+use crate::methods;
 use crate::reason::Reason;
 
 /// The user manages an enrolled credential.
@@ -15,26 +16,46 @@ pub(super) fn manage(
     account: &mut Account,
     management: &Management,
     notes: &mut Notes,
-) -> Ruling {
-    let refuse = |reason, notes: &mut Notes| Ruling::refuse(Kind::ManagementDenied, reason, notes);
-    if account.blocked {
+) -> Result<Ruling, Fault> {
+    let refuse =
+        |reason, notes: &mut Notes| Ok(Ruling::refuse(Kind::ManagementDenied, reason, notes));
+    if account.is_blocked(step.at) {
         return refuse(Reason::Blocked, notes);
     }
     if !is_fresh(step, account, management.session.as_ref()) {
         return refuse(Reason::FreshVerificationRequired, notes);
     }
     let done = Reason::SuccessfullyCompleted;
+    let changed = Ok(Ruling::write(Resolution::Done {
+        reason: done,
+        credential: None,
+        issued: false,
+    }));
     let (id, label) = match &management.change {
         ManagementChange::Rename((id, label)) => (id, Some(label)),
         ManagementChange::Remove(id) | ManagementChange::SetDefault(id) => (id, None),
         ManagementChange::SignOutEverywhere => {
             account.revoke_sessions();
             notes.audit(Kind::SignedOut, done, None, Vec::new());
-            return Ruling::write(Resolution::Done {
-                reason: done,
-                credential: None,
-                issued: false,
-            });
+            return changed;
+        }
+        ManagementChange::SetPin(_) | ManagementChange::GrantBypass(_) => {
+            return refuse(Reason::MethodNotAllowed, notes);
+        }
+        ManagementChange::ForgetDevice(id) => {
+            let id = DeviceId::parse(id);
+            let known = |device: &Device| Some(device.id) == id;
+            if !account.devices.iter().any(known) {
+                return refuse(Reason::CredentialUnknown, notes);
+            }
+            account.devices.retain(|device| !known(device));
+            notes.audit(Kind::DevicesForgotten, done, None, Vec::new());
+            return changed;
+        }
+        ManagementChange::ForgetDevices => {
+            account.devices.clear();
+            notes.audit(Kind::DevicesForgotten, done, None, Vec::new());
+            return changed;
         }
         ManagementChange::Other(_) => return refuse(Reason::MethodNotAllowed, notes),
     };
@@ -70,23 +91,43 @@ pub(super) fn manage(
         }
         _ => {
             // With the last one would go the proof of who the user is (S34): an administrator may, the user may not.
-            if account.credentials.len() == 1 {
+            let kept = account.credentials.iter().enumerate();
+            let mut kept = kept.filter(|(place, _)| *place != at);
+            let stays = kept.any(|(_, credential)| {
+                methods::nature_of(credential.method)
+                    .is_some_and(|nature| !nature.last_resort && !nature.for_programs)
+            });
+            let own = account.credentials.get(at).map(|credential| credential.method);
+            let ordinary = own
+                .and_then(methods::nature_of)
+                .is_some_and(|nature| !nature.last_resort && !nature.for_programs);
+            if ordinary && !stays {
                 return refuse(Reason::LastCredential, notes);
             }
-            remove(account, at, Vec::new(), notes);
+            remove(step, account, at, Vec::new(), notes);
         }
     }
-    Ruling::write(Resolution::Done {
+    Ok(Ruling::write(Resolution::Done {
         reason: done,
         credential: id,
         issued: false,
-    })
+    }))
 }
 
 /// Removes a credential: sessions of before are over, and the user is told.
-pub(super) fn remove(account: &mut Account, at: usize, facts: Vec<Fact>, notes: &mut Notes) {
+pub(super) fn remove(
+    step: &Step<'_>,
+    account: &mut Account,
+    at: usize,
+    facts: Vec<Fact>,
+    notes: &mut Notes,
+) {
     let credential = account.credentials.remove(at);
-    account.revoke_sessions();
+    let scene = step.scene(ChallengeId::default(), None, &[]);
+    notes
+        .claims
+        .extend(methods::claims(&scene, &credential, false));
+    account.factors_changed();
     notes.audit(
         Kind::CredentialRemoved,
         Reason::SuccessfullyCompleted,
@@ -101,6 +142,7 @@ pub(super) fn remove(account: &mut Account, at: usize, facts: Vec<Fact>, notes: 
 pub(super) fn is_fresh(step: &Step<'_>, account: &Account, session: Option<&Claims>) -> bool {
     session.is_some_and(|claims| {
         claims.level >= 2
+            && claims.transaction.is_none()
             && claims.generation == account.generation
             && claims.application == step.origin.application
             && !is_ahead(claims, step.at)
@@ -111,9 +153,11 @@ pub(super) fn is_fresh(step: &Step<'_>, account: &Account, session: Option<&Clai
 
 /// Whether a text may be a label: 1 to 64 octets without anything that a log or a terminal would obey (LG-01).
 pub(super) fn is_label(text: &str) -> bool {
-    let obeyed = |character: char| {
-        character.is_control()
-            || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
-    (1..=MAX_LABEL).contains(&text.len()) && !text.trim().is_empty() && !text.chars().any(obeyed)
+    (1..=MAX_LABEL).contains(&text.len()) && !text.trim().is_empty() && !text.chars().any(is_obeyed)
+}
+
+/// Whether a log or a terminal would obey a character instead of showing it.
+pub(super) fn is_obeyed(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }

@@ -1,87 +1,81 @@
-//! What the outside is told. Made from a [`Resolution`] alone, so that a repeated request is told the same.
+//! What the outside is told. Made from a [`Resolution`] and the record alone, so that a repeated request is told the same.
 
 use super::Step;
-use crate::account::{Account, Credential, Resolution};
-use crate::base32;
+use crate::account::{Account, Challenge, Credential, Enrolment, Grant, Resolution};
 use crate::contract::{
-    Allowance, Challenge, Claims, Completion, Enrolment, Offer, Outcome, Prompt, Provisioning,
+    self, Allowance, Claims, Completion, Offer, Outcome, Pending, Prompt, Provisioning,
 };
-use crate::methods;
+use crate::identifier::ChallengeId;
+use crate::methods::{self, Shown};
 use crate::reason::Reason;
+use crate::rules;
 
-/// The level that a one-time code reaches, on top of the first factor.
-const SECOND_FACTOR: u8 = 2;
+/// When to ask again for what comes from elsewhere, in milliseconds.
+const POLL_AFTER: u64 = 2_000;
 
 /// `at` is when it was resolved: for a repeated request, the first time.
 pub(super) fn of(step: &Step<'_>, account: &Account, resolution: Resolution, at: u64) -> Outcome {
     match resolution {
         // A repeated request must not bring back what was ended since.
-        Resolution::Allowed { .. } if account.blocked => Outcome::Deny(Reason::Blocked.denial()),
+        Resolution::Allowed { .. } | Resolution::Confirmed { .. } if account.is_blocked(step.at) => {
+            Outcome::Deny(Reason::Blocked.denial())
+        }
         Resolution::Allowed { generation, .. } if generation != account.generation => {
             Outcome::Deny(Reason::SessionRevoked.denial())
         }
         Resolution::Allowed {
-            credential,
-            method,
-            reason,
+            grant,
             generation,
-        } => Outcome::Allow(Allowance {
-            claims: Claims {
-                application: step.origin.application.clone(),
-                generation,
-                level: SECOND_FACTOR,
-                method: method.name().to_owned(),
-                amr: method.amr().map(str::to_owned).to_vec(),
-                reason: reason.name().to_owned(),
-                started: at,
-                verified: at,
-                active: at,
-            },
-            credential: Some(credential.text()),
+            device,
+        } => {
+            let device = device.and_then(|(id, turn)| {
+                account
+                    .devices
+                    .iter()
+                    .find(|known| known.id == id && known.turn == turn)
+            });
+            Outcome::Allow(Allowance {
+                claims: claims(step, &grant, generation, at, None),
+                credential: grant.credential.map(|id| id.text()),
+                device_token: device.and_then(|device| rules::device::token(step.ctx, step.origin, device)),
+            })
+        }
+        Resolution::Confirmed { grant, digest } => Outcome::Allow(Allowance {
+            claims: claims(step, &grant, account.generation, at, Some(digest.to_vec())),
+            credential: grant.credential.map(|id| id.text()),
             device_token: None,
         }),
-        Resolution::Challenged {
-            challenge,
-            method,
-            expires,
-            again,
-        } => Outcome::Challenge(Challenge {
-            id: challenge.text(),
-            method: method.name().to_owned(),
-            offers: offers(step, account),
-            prompt: prompt("enter-code"),
-            expires,
-            after: again.then(|| Reason::IncorrectCode.name().to_owned()),
-        }),
-        Resolution::EnrolmentRequired => Outcome::Enrol(Enrolment {
+        Resolution::Challenged { challenge, after } => {
+            match account.challenge(&challenge).and_then(|at| account.challenges.get(at)) {
+                Some(open) => Outcome::Challenge(asked(step, account, open, after)),
+                None => Outcome::Deny(Reason::ChallengeExpired.denial()),
+            }
+        }
+        Resolution::Pending { challenge } => {
+            match account.challenge(&challenge).and_then(|at| account.challenges.get(at)) {
+                Some(open) => Outcome::Pending(waiting(step, account, open, at)),
+                None => Outcome::Deny(Reason::ChallengeExpired.denial()),
+            }
+        }
+        Resolution::EnrolmentRequired { snoozes_left } => Outcome::Enrol(contract::Enrolment {
             methods: step
                 .policy
                 .accounts
                 .methods
-                .iter()
-                .map(str::to_owned)
+                .natures()
+                .filter(|nature| !nature.for_programs && !nature.last_resort)
+                .map(|nature| nature.name.to_owned())
                 .collect(),
-            prompt: prompt("enrolment-required"),
+            prompt: prompt("enrolment-required", Vec::new()),
             provisioning: None,
-            snoozes_left: 0,
+            snoozes_left,
             after: None,
         }),
-        Resolution::Enrolling { enrolment, again } => {
-            let Some(open) = account.enrolments.iter().find(|open| open.id == enrolment) else {
-                return Outcome::Deny(Reason::EnrolmentExpired.denial());
-            };
-            Outcome::Enrol(Enrolment {
-                methods: vec![open.credential.method().name().to_owned()],
-                prompt: prompt("confirm-enrolment"),
-                provisioning: Some(provisioning(
-                    step,
-                    &open.credential,
-                    enrolment.text(),
-                    open.expires,
-                )),
-                snoozes_left: 0,
-                after: again.then(|| Reason::IncorrectCode.name().to_owned()),
-            })
+        Resolution::Enrolling { enrolment, after } => {
+            match account.enrolments.iter().find(|open| open.id == enrolment) {
+                Some(open) => Outcome::Enrol(enrolling(step, account, open, after)),
+                None => Outcome::Deny(Reason::EnrolmentExpired.denial()),
+            }
         }
         Resolution::Denied(reason) => Outcome::Deny(reason.denial()),
         Resolution::Done {
@@ -96,50 +90,178 @@ pub(super) fn of(step: &Step<'_>, account: &Account, resolution: Resolution, at:
                 reason: reason.name().to_owned(),
                 credential: credential.map(|id| id.text()),
                 // It is active already: there is no enrolment to finish.
-                provisioning: made
-                    .map(|credential| provisioning(step, credential, String::new(), at)),
+                provisioning: made.map(|made| {
+                    let scene = step.scene(ChallengeId::default(), None, &account.sends);
+                    let shown = methods::of(made.method)
+                        .map(|method| method.provision(&scene, made, &[]))
+                        .unwrap_or_default();
+                    provisioning(made, shown, String::new(), at)
+                }),
             })
         }
     }
 }
 
-/// Everything that the policy lets the user answer with. Locked credentials are among them: their absence would tell.
-fn offers(step: &Step<'_>, account: &Account) -> Vec<Offer> {
+fn claims(
+    step: &Step<'_>,
+    grant: &Grant,
+    generation: u64,
+    at: u64,
+    transaction: Option<Vec<u8>>,
+) -> Claims {
+    Claims {
+        application: step.origin.application.clone(),
+        generation,
+        level: rules::level_of(grant.proved),
+        method: methods::name_of(grant.method).to_owned(),
+        proved: grant.proved.iter().map(str::to_owned).collect(),
+        amr: rules::amr_of(step.policy, grant),
+        reason: grant.reason.name().to_owned(),
+        started: at,
+        verified: at,
+        active: at,
+        transaction,
+    }
+}
+
+fn asked(
+    step: &Step<'_>,
+    account: &Account,
+    open: &Challenge,
+    after: Option<Reason>,
+) -> contract::Challenge {
+    // Where any may answer, the first that needs no question is shown.
+    let shown_credential = open
+        .credential
+        .and_then(|id| account.credential(&id))
+        .or_else(|| unasked(step, account, open));
+    let shown = shown_credential.map_or_else(Shown::default, |it| show(step, account, open, it));
+    contract::Challenge {
+        id: open.id.text(),
+        method: shown_credential
+            .map_or("", Credential::method_name)
+            .to_owned(),
+        offers: offers(step, account, open),
+        prompt: if open.new_pin {
+            prompt("choose-pin", Vec::new())
+        } else {
+            prompt(shown.message, shown.arguments)
+        },
+        payload: shown.payload,
+        expires: open.expires,
+        after: after.map(|reason| reason.public().name().to_owned()),
+    }
+}
+
+fn waiting(step: &Step<'_>, account: &Account, open: &Challenge, at: u64) -> Pending {
+    let asked = open.credential.and_then(|id| account.credential(&id));
+    let shown = asked.map_or_else(
+        || Shown {
+            message: "approval-awaited",
+            ..Shown::default()
+        },
+        |credential| show(step, account, open, credential),
+    );
+    Pending {
+        challenge: open.id.text(),
+        method: asked.map_or("", Credential::method_name).to_owned(),
+        offers: offers(step, account, open),
+        prompt: prompt(shown.message, shown.arguments),
+        poll_after: at.saturating_add(POLL_AFTER),
+        expires: open.expires.min(open.question_expires),
+    }
+}
+
+fn enrolling(
+    step: &Step<'_>,
+    account: &Account,
+    open: &Enrolment,
+    after: Option<Reason>,
+) -> contract::Enrolment {
+    let scene = step.scene(open.id, None, &account.sends);
+    let shown = methods::of(open.credential.method)
+        .map(|method| method.provision(&scene, &open.credential, open.question.as_bytes()))
+        .unwrap_or_default();
+    contract::Enrolment {
+        methods: vec![open.credential.method_name().to_owned()],
+        prompt: prompt(shown.message, shown.arguments.clone()),
+        provisioning: Some(provisioning(
+            &open.credential,
+            shown,
+            open.id.text(),
+            open.expires,
+        )),
+        snoozes_left: 0,
+        after: after.map(|reason| reason.public().name().to_owned()),
+    }
+}
+
+fn show(step: &Step<'_>, account: &Account, open: &Challenge, credential: &Credential) -> Shown {
+    let Some(method) = methods::of(credential.method) else {
+        return Shown::default();
+    };
+    let question: &[u8] = if open.credential == Some(credential.id) {
+        open.question.as_bytes()
+    } else {
+        &[]
+    };
+    let scene = step.scene(open.id, open.demand.transaction.as_ref(), &account.sends);
+    method.show(&scene, credential, question)
+}
+
+/// The credential that is shown where any may answer that needs no question.
+fn unasked<'a>(step: &Step<'_>, account: &'a Account, open: &Challenge) -> Option<&'a Credential> {
+    let need = super::sign_in::need(step, account, open).ok()?;
+    account.credentials.iter().find(|credential| {
+        need.admits(credential)
+            && !open.proved.has(credential.method)
+            && methods::nature_of(credential.method)
+                .is_some_and(|nature| nature.asking == methods::Asking::Nothing)
+    })
+}
+
+/// Everything that the rules let the user answer with. Locked credentials are among them: their absence would tell.
+fn offers(step: &Step<'_>, account: &Account, open: &Challenge) -> Vec<Offer> {
+    let Ok(need) = super::sign_in::need(step, account, open) else {
+        return Vec::new();
+    };
     account
         .credentials
         .iter()
-        .filter(|credential| {
-            step.policy
-                .accounts
-                .methods
-                .contains(credential.method().name())
+        .filter(|credential| need.admits(credential) && !open.proved.has(credential.method))
+        .map(|credential| Offer {
+            method: credential.method_name().to_owned(),
+            credential: Some(credential.id.text()),
+            label: credential.label.clone(),
+            digits: digits(step, account, open, credential),
         })
-        .map(methods::begin)
         .collect()
 }
 
+fn digits(step: &Step<'_>, account: &Account, open: &Challenge, credential: &Credential) -> u8 {
+    show(step, account, open, credential).digits
+}
+
 fn provisioning(
-    step: &Step<'_>,
     credential: &Credential,
+    shown: Shown,
     challenge: String,
     expires: u64,
 ) -> Provisioning {
     Provisioning {
         challenge,
-        method: credential.method().name().to_owned(),
+        method: credential.method_name().to_owned(),
         label: credential.label.clone(),
-        payload: methods::provision(credential, step.policy.enrolment.issuer, &step.origin.user)
-            .to_uri()
-            .to_string(),
-        manual_key: base32::encode(credential.secret.as_bytes()).to_string(),
-        digits: credential.digits,
+        payload: shown.payload,
+        manual_key: shown.manual_key,
+        digits: shown.digits,
         expires,
     }
 }
 
-fn prompt(message: &str) -> Prompt {
+fn prompt(message: &str, arguments: Vec<contract::Fact>) -> Prompt {
     Prompt {
         message: message.to_owned(),
-        arguments: Vec::new(),
+        arguments,
     }
 }

@@ -3,41 +3,66 @@
 use super::Step;
 use super::ruling::{Notes, number};
 use super::source;
-use crate::account::{Account, Credential, Factor, Method};
+use crate::account::{Account, Challenge, Credential, Grant};
 use crate::audit::Kind;
-use crate::identifier::CredentialId;
-use crate::methods::{self, Judgement, Proof};
+use crate::identifier::{ChallengeId, CredentialId};
+use crate::methods::{self, Asking, Judgement, Proof, Right};
+use crate::policy::Methods;
 use crate::reason::Reason;
+use crate::rules::Need;
 use crate::throttle::Escalation;
 
 /// What came of it.
 pub(super) enum Attempt {
-    /// Right: which credential, and why it counts.
-    Accepted {
-        credential: CredentialId,
-        method: Method,
-        reason: Reason,
-    },
+    /// Right: what for.
+    Accepted(Grant),
     /// Wrong, or not looked at: why.
     Rejected(Reason),
+    /// No answer, or refused by the user: why.
+    Refused(Reason),
+    /// The user reports that somebody else is signing in.
+    Fraud,
 }
 
 /// Which credentials may answer.
 #[derive(Clone, Copy)]
-pub(super) struct Scope {
+pub(super) struct Scope<'a> {
+    /// What the rules admit.
+    pub(super) need: &'a Need,
     /// Only those of this method.
-    pub(super) method: Option<Method>,
-    /// Only this one.
+    pub(super) method: Option<u8>,
+    /// Only this one; without one, those that answer without having been asked.
     pub(super) credential: Option<CredentialId>,
+    /// The challenge that is answered.
+    pub(super) challenge: Option<&'a Challenge>,
 }
 
-/// Tries the proof against every credential in scope that is neither waiting nor locked nor disabled, and whose codes are
-/// as long. The first one that it is right for, in the account's order, moves; no other does (OTP-16).
+impl Scope<'_> {
+    pub(super) fn includes(&self, credential: &Credential) -> bool {
+        self.need.admits(credential)
+            && self.method.is_none_or(|method| method == credential.method)
+            && self.credential.is_none_or(|id| id == credential.id)
+            && !self
+                .challenge
+                .is_some_and(|open| open.proved.has(credential.method))
+    }
+
+    /// Whether an answer can be right for it: what has to be asked first was asked.
+    fn answers(&self, credential: &Credential) -> bool {
+        self.includes(credential)
+            && (self.challenge.is_some_and(|open| open.credential == Some(credential.id))
+                || methods::nature_of(credential.method)
+                    .is_some_and(|nature| nature.asking == Asking::Nothing))
+    }
+}
+
+/// Tries the proof against every credential in scope that is neither waiting nor locked nor disabled, and whose answers have
+/// its form. The first one that it is right for, in the account's order, moves; no other does (OTP-16).
 pub(super) fn attempt(
     step: &Step<'_>,
     account: &mut Account,
-    proof: Proof,
-    scope: Scope,
+    proof: Proof<'_>,
+    scope: Scope<'_>,
     notes: &mut Notes,
 ) -> Attempt {
     let attempt = judge(step, account, proof, scope, notes);
@@ -50,72 +75,95 @@ pub(super) fn attempt(
 fn judge(
     step: &Step<'_>,
     account: &mut Account,
-    proof: Proof,
-    scope: Scope,
+    proof: Proof<'_>,
+    scope: Scope<'_>,
     notes: &mut Notes,
 ) -> Attempt {
     // What is refused is refused before any hashing, and right and wrong codes alike (BF-10).
-    if account.blocked {
+    if account.is_blocked(step.at) {
         return Attempt::Rejected(Reason::Blocked);
     }
-    if account.failures.refusal(step.at).is_some() {
-        return Attempt::Rejected(Reason::AccountLocked);
-    }
-    let in_scope = |credential: &Credential| scope.includes(step, credential);
+    let account_locked = account.failures.refusal(step.at).is_some();
+    let answers = |credential: &Credential| scope.answers(credential);
     // What fits none, because of its length or its characters, is meant for all of them. What fits one that is refused for
     // now is not meant for the others: or guesses at one token would lock them all.
+    let fits = |credential: &Credential| {
+        methods::of(credential.method).is_some_and(|method| method.fits(credential, proof))
+    };
     let fits_one = account
         .credentials
         .iter()
-        .any(|credential| in_scope(credential) && proof.fits(credential.digits));
-    let meant = |credential: &Credential| {
-        in_scope(credential) && (!fits_one || proof.fits(credential.digits))
+        .any(|credential| answers(credential) && fits(credential));
+    let meant = |credential: &Credential| answers(credential) && (!fits_one || fits(credential));
+    let refusal = |credential: &Credential| {
+        // What nobody can guess needs no protection from guesses, and lets its owner in while others guess (BF-08).
+        if account_locked && is_guessable(credential) {
+            return Some(Reason::AccountLocked);
+        }
+        credential.failures.refusal(step.at)
     };
-    let tried = |credential: &Credential| {
-        meant(credential) && credential.failures.refusal(step.at).is_none()
-    };
-    if !account.credentials.iter().any(tried) {
+    let tried = |credential: &Credential| meant(credential) && refusal(credential).is_none();
+    let tried: Vec<CredentialId> = account
+        .credentials
+        .iter()
+        .filter(|credential| tried(credential))
+        .map(|credential| credential.id)
+        .collect();
+    if tried.is_empty() {
         let mut meant = account.credentials.iter().filter(|it| meant(it));
-        let reason = meant.find_map(|credential| credential.failures.refusal(step.at));
+        let reason = meant.find_map(refusal);
         return Attempt::Rejected(reason.unwrap_or(Reason::MethodNotAllowed));
     }
 
-    let verify =
-        |credential: &Credential| methods::verify(credential, proof, step.policy, step.clock);
-    let judged = account
+    let challenge = scope.challenge;
+    let scene = step.scene(
+        challenge.map_or(ChallengeId::default(), |open| open.id),
+        challenge.and_then(|open| open.demand.transaction.as_ref()),
+        &account.sends,
+    );
+    let verify = |credential: &Credential| {
+        let question = challenge
+            .filter(|open| open.credential == Some(credential.id))
+            .map_or(&[] as &[u8], |open| open.question.as_bytes());
+        methods::of(credential.method).map(|it| it.verify(&scene, credential, question, proof))
+    };
+    let judged: Vec<Option<Judgement>> = account
         .credentials
         .iter()
-        .map(|credential| tried(credential).then(|| verify(credential)));
-    let judged: Vec<Option<Judgement>> = judged.collect();
+        .map(|credential| tried.contains(&credential.id).then(|| verify(credential))?)
+        .collect();
     // A code that any of them has seen is a used one, even if it is fresh for another by chance (OTP-01).
     let used = judged.contains(&Some(Judgement::Used));
-    let right = judged
-        .iter()
-        .enumerate()
-        .find_map(|(at, judgement)| match judgement {
-            Some(Judgement::Right(factor)) => Some((at, *factor)),
-            _ => None,
-        });
-    // A decoy is compared like any other, and never right.
-    if let Some((at, factor)) = right.filter(|_| !used && !account.decoy)
-        && let Some(credential) = account.credentials.get_mut(at)
-    {
-        let owed = credential.failures.owed();
-        let accepted = accept(step, credential, factor, proof, notes);
-        account.failures.forgive(owed);
-        account
-            .credentials
-            .iter_mut()
-            .for_each(|other| other.failures.note_forgiven(owed));
-        return accepted;
+    let mut wrong = Reason::IncorrectCode;
+    let mut right = None;
+    for (at, judgement) in judged.into_iter().enumerate() {
+        match judgement {
+            Some(Judgement::Right(found)) if right.is_none() => right = Some((at, found)),
+            Some(Judgement::Wrong(reason)) => wrong = reason,
+            Some(Judgement::Refused(reason)) => return Attempt::Refused(reason),
+            Some(Judgement::Fraud) => return Attempt::Fraud,
+            _ => {}
+        }
     }
+    // A decoy is compared like any other, and never right.
+    if let Some((at, right)) = right.filter(|_| !used && !account.decoy) {
+        return Attempt::Accepted(accept(step, account, at, right, notes));
+    }
+    fail(step, account, &tried, notes);
+    Attempt::Rejected(if used { Reason::CodeAlreadyUsed } else { wrong })
+}
 
+/// Counts a failure on every credential that was tried and once on the account. What cannot be guessed is not counted: nobody
+/// else can lock it.
+fn fail(step: &Step<'_>, account: &mut Account, tried: &[CredentialId], notes: &mut Notes) {
     let throttle = &step.policy.throttle;
+    let mut counted = false;
     for credential in account
         .credentials
         .iter_mut()
-        .filter(|credential| tried(credential))
+        .filter(|credential| tried.contains(&credential.id) && is_guessable(credential))
     {
+        counted = true;
         match credential.failures.fail_credential(throttle, step.at) {
             Escalation::None => {}
             Escalation::Locked(until) => {
@@ -138,6 +186,9 @@ fn judge(
             }
         }
     }
+    if !counted {
+        return;
+    }
     if let Escalation::Locked(until) = account.failures.fail_account(throttle, step.at) {
         notes.audit(
             Kind::AccountLocked,
@@ -147,51 +198,61 @@ fn judge(
         );
         notes.notice("account-locked", None);
     }
-    Attempt::Rejected(if used {
-        Reason::CodeAlreadyUsed
-    } else {
-        Reason::IncorrectCode
-    })
 }
 
-impl Scope {
-    pub(super) fn includes(&self, step: &Step<'_>, credential: &Credential) -> bool {
-        step.policy
-            .accounts
-            .methods
-            .contains(credential.method().name())
-            && self
-                .method
-                .is_none_or(|method| method == credential.method())
-            && self.credential.is_none_or(|id| id == credential.id)
-    }
+fn is_guessable(credential: &Credential) -> bool {
+    methods::nature_of(credential.method).is_none_or(|nature| nature.guessable)
 }
 
+/// Moves the credential at this place on, and forgives what it cost.
 fn accept(
     step: &Step<'_>,
-    credential: &mut Credential,
-    factor: Factor,
-    proof: Proof,
+    account: &mut Account,
+    at: usize,
+    right: Right,
     notes: &mut Notes,
-) -> Attempt {
-    methods::accept(credential, factor, step.at);
-    credential.failures.clear();
-    let reason = match proof {
-        Proof::TwoCodes(..) => {
-            notes.audit(
-                Kind::CredentialResynchronised,
-                Reason::Resynchronised,
-                Some(credential),
-                Vec::new(),
-            );
-            Reason::Resynchronised
-        }
-        Proof::Code(_) | Proof::Malformed => Reason::SuccessfullyCompleted,
+) -> Grant {
+    let reason = if right.resynchronised {
+        Reason::Resynchronised
+    } else {
+        Reason::SuccessfullyCompleted
     };
-    notes.audit(Kind::SignInAllowed, reason, Some(credential), Vec::new());
-    Attempt::Accepted {
-        credential: credential.id,
-        method: credential.method(),
-        reason,
+    let mut grant = Grant::without_factor(reason);
+    let Some(credential) = account.credentials.get_mut(at) else {
+        return grant;
+    };
+    grant.credential = Some(credential.id);
+    grant.method = credential.method;
+    grant.proved = Methods::of(credential.method);
+    grant.user_verified = right.user_verified;
+    credential.state = crate::account::Sealed::new(right.state);
+    credential.last_used = Some(step.at);
+    let owed = credential.failures.owed();
+    credential.failures.clear();
+    if right.resynchronised {
+        notes.audit(
+            Kind::CredentialResynchronised,
+            reason,
+            Some(credential),
+            Vec::new(),
+        );
     }
+    if let Some(notice) = right.notice {
+        notes.notice(notice, Some(credential));
+    }
+    account.failures.forgive(owed);
+    account
+        .credentials
+        .iter_mut()
+        .for_each(|other| other.failures.note_forgiven(owed));
+    if right.spent {
+        let spent = account.credentials.remove(at);
+        notes.audit(
+            Kind::CredentialSpent,
+            Reason::SuccessfullyCompleted,
+            Some(&spent),
+            Vec::new(),
+        );
+    }
+    grant
 }

@@ -7,7 +7,8 @@ use super::Step;
 use super::action::Implemented;
 use crate::account::{Account, REQUEST_MEMORY, Request, Resolution};
 use crate::contract::{
-    AdministrationChange, Answer, Claims, Event, Fault, Key, ManagementChange, Proof, SignIn,
+    AdministrationChange, Answer, Claims, Event, Fault, Key, ManagementChange, PhoneDecision,
+    Proof, SignIn,
 };
 use crate::entropy::KeyedDigest;
 
@@ -78,8 +79,30 @@ fn digest(key: &Key, event: &Event, action: Implemented<'_>) -> [u8; 16] {
     digest.part(origin.application.as_bytes());
     digest.part(action.name().as_bytes());
     match action {
-        Implemented::Begin(given) => sign_in(&mut digest, given),
+        Implemented::Begin(given) | Implemented::Snooze(given) => sign_in(&mut digest, given),
         Implemented::Answer(given) | Implemented::EnrolFinish(given) => answer(&mut digest, given),
+        Implemented::Resend(challenge) | Implemented::Poll(challenge) => {
+            digest.part(challenge.as_bytes());
+        }
+        Implemented::PhoneAnswer(given) => {
+            digest.part(given.challenge.as_bytes());
+            digest.part(given.credential.as_bytes());
+            let (decision, digits) = decision(&given.decision);
+            digest.part(decision.as_bytes());
+            digest.part(digits.as_bytes());
+            digest.part(&given.signature);
+            optional(&mut digest, given.number.as_deref());
+        }
+        Implemented::DeliveryReport(given) => {
+            digest.part(given.effect.as_bytes());
+            digest.part(&[given.delivered.into()]);
+            digest.part(given.detail.as_bytes());
+        }
+        Implemented::Vouch(given) => {
+            digest.part(given.challenge.as_bytes());
+            digest.part(given.approver.as_bytes());
+            digest.part(&given.at.to_le_bytes());
+        }
         Implemented::ChooseMethod(choice) => {
             digest.part(choice.challenge.as_bytes());
             digest.part(choice.method.as_bytes());
@@ -111,10 +134,15 @@ fn sign_in(digest: &mut KeyedDigest, given: &SignIn) {
     optional(digest, given.early_answer.as_deref());
     optional(digest, given.method.as_deref());
     optional(digest, given.device_token.as_deref());
-    match given.max_age {
-        Some(age) => digest.part(&age.to_le_bytes()),
+    optional(digest, given.transaction.as_deref());
+    match &given.approves {
+        Some(approval) => {
+            digest.part(approval.user.as_bytes());
+            digest.part(approval.challenge.as_bytes());
+        }
         None => digest.nothing(),
     }
+    number(digest, given.max_age);
     for reason in risk.iter().flat_map(|risk| &risk.reasons) {
         digest.part(reason.as_bytes());
     }
@@ -122,10 +150,12 @@ fn sign_in(digest: &mut KeyedDigest, given: &SignIn) {
 
 fn answer(digest: &mut KeyedDigest, given: &Answer) {
     digest.part(given.challenge.as_bytes());
+    digest.part(&[given.remember.into()]);
     let (kind, first, second) = match &given.proof {
         Proof::Code(code) => ("code", code.as_str(), ""),
         Proof::TwoCodes((first, second)) => ("two-codes", first.as_str(), second.as_str()),
         Proof::Webauthn(json) => ("webauthn", json.as_str(), ""),
+        Proof::NewPin(pin) => ("new-pin", pin.as_str(), ""),
         Proof::Other(name) => ("other", name.as_str(), ""),
     };
     for part in [kind, first, second] {
@@ -139,6 +169,13 @@ fn manage(digest: &mut KeyedDigest, change: &ManagementChange) {
         ManagementChange::Remove(id) => ("remove", id.as_str(), ""),
         ManagementChange::SetDefault(id) => ("set-default", id.as_str(), ""),
         ManagementChange::SignOutEverywhere => ("sign-out-everywhere", "", ""),
+        ManagementChange::SetPin(pin) => ("set-pin", pin.as_str(), ""),
+        ManagementChange::GrantBypass(bypass) => {
+            number(digest, bypass.lifetime);
+            ("grant-bypass", bypass.why.as_str(), "")
+        }
+        ManagementChange::ForgetDevice(id) => ("forget-device", id.as_str(), ""),
+        ManagementChange::ForgetDevices => ("forget-devices", "", ""),
         ManagementChange::Other(name) => ("other", name.as_str(), ""),
     };
     for part in [name, id, label] {
@@ -150,7 +187,41 @@ fn administer(digest: &mut KeyedDigest, change: &AdministrationChange) {
     let (name, value) = match change {
         AdministrationChange::Create => ("create", ""),
         AdministrationChange::ImportOtpauth(uri) => ("import-otpauth", uri.as_str()),
-        AdministrationChange::IssueTotp(label) => ("issue-totp", label.as_str()),
+        AdministrationChange::ImportToken(token) => {
+            for part in [
+                &token.serial,
+                &token.manufacturer,
+                &token.model,
+                &token.method,
+                &token.algorithm,
+                &token.suite,
+            ] {
+                digest.part(part.as_bytes());
+            }
+            digest.part(&token.secret);
+            digest.part(&[token.digits]);
+            number(digest, Some(token.period.into()));
+            number(digest, Some(token.counter));
+            number(digest, token.starts);
+            number(digest, token.expires);
+            ("import-token", "")
+        }
+        AdministrationChange::Issue(issuance) => {
+            digest.part(issuance.method.as_bytes());
+            optional(digest, issuance.address.as_deref());
+            number(digest, issuance.lifetime);
+            number(digest, issuance.once.map(u64::from));
+            ("issue", issuance.label.as_str())
+        }
+        AdministrationChange::SetState(state) => {
+            digest.part(&[*state as u8]);
+            ("set-state", "")
+        }
+        AdministrationChange::GrantBypass(lifetime) => {
+            number(digest, *lifetime);
+            ("grant-bypass", "")
+        }
+        AdministrationChange::ForgetDevices => ("forget-devices", ""),
         AdministrationChange::Unlock => ("unlock", ""),
         AdministrationChange::Block => ("block", ""),
         AdministrationChange::Unblock => ("unblock", ""),
@@ -179,8 +250,29 @@ fn session(digest: &mut KeyedDigest, claims: Option<&Claims>) {
     for text in [&claims.application, &claims.method, &claims.reason]
         .into_iter()
         .chain(&claims.amr)
+        .chain(&claims.proved)
     {
         digest.part(text.as_bytes());
+    }
+}
+
+fn decision(given: &PhoneDecision) -> (&'static str, &str) {
+    match given {
+        PhoneDecision::Approved => ("approved", ""),
+        PhoneDecision::Denied => ("denied", ""),
+        PhoneDecision::Fraud => ("fraud", ""),
+        PhoneDecision::Digits(digits) => ("digits", digits),
+        PhoneDecision::Voicemail => ("voicemail", ""),
+        PhoneDecision::HungUp => ("hung-up", ""),
+        PhoneDecision::NoAnswer => ("no-answer", ""),
+        PhoneDecision::Other(name) => ("other", name),
+    }
+}
+
+fn number(digest: &mut KeyedDigest, given: Option<u64>) {
+    match given {
+        Some(number) => digest.part(&number.to_le_bytes()),
+        None => digest.nothing(),
     }
 }
 

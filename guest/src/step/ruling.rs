@@ -2,7 +2,12 @@
 
 use crate::account::{Credential, Resolution};
 use crate::audit::Kind;
-use crate::contract::{AuditFact, Count, Fact, Prompt};
+use super::Step;
+use crate::contract::{
+    AuditFact, Claim, Count, Effect, EffectKind, Fact, Fault, Message, Prompt,
+};
+use crate::identifier::{EffectId, Identifier};
+use crate::methods::{self, Channel};
 use crate::reason::Reason;
 
 /// What an event came to.
@@ -25,7 +30,12 @@ pub(super) struct Notes {
     pub(super) audit: Vec<AuditFact>,
     pub(super) notices: Vec<Prompt>,
     pub(super) counts: Vec<Count>,
+    pub(super) claims: Vec<Claim>,
+    messages: Vec<Effect>,
 }
+
+/// After this a notice is no news any more.
+const NOTICE_LIFETIME: u64 = 24 * 60 * 60_000;
 
 impl Ruling {
     pub(super) fn keep(resolution: Resolution) -> Self {
@@ -65,13 +75,70 @@ impl Notes {
         let arguments = credential.map_or_else(Vec::new, |credential| {
             vec![
                 ("label".to_owned(), credential.label.clone()),
-                ("method".to_owned(), credential.method().name().to_owned()),
+                ("method".to_owned(), credential.method_name().to_owned()),
             ]
         });
         self.notices.push(Prompt {
             message: message.to_owned(),
             arguments,
         });
+    }
+
+    /// Sends the message that carries a question.
+    pub(super) fn send(
+        &mut self,
+        step: &Step<'_>,
+        credential: &Credential,
+        message: methods::Message,
+        expires: u64,
+    ) -> Result<EffectId, Fault> {
+        let body = Message {
+            credential: credential.id.text(),
+            to: message.to,
+            body: Prompt {
+                message: message.text.to_owned(),
+                arguments: message.arguments,
+            },
+        };
+        let what = match message.channel {
+            Channel::Text => EffectKind::SendText(body),
+            Channel::Call => EffectKind::PlaceCall(body),
+            Channel::Push => EffectKind::Push(body),
+            Channel::Mail => EffectKind::SendMail(body),
+        };
+        self.effect(step, what, expires)
+    }
+
+    /// Has something done.
+    pub(super) fn effect(
+        &mut self,
+        step: &Step<'_>,
+        what: EffectKind,
+        expires: u64,
+    ) -> Result<EffectId, Fault> {
+        let label = format!("message {}", self.messages.len());
+        let id: EffectId = Identifier(step.seed.expand(&label)?);
+        self.messages.push(Effect {
+            id: id.text(),
+            expires,
+            language: step.origin.language.clone(),
+            what,
+        });
+        Ok(id)
+    }
+
+    /// Everything that the host is to do.
+    pub(super) fn effects(&mut self, step: &Step<'_>) -> Result<Vec<Effect>, Fault> {
+        for (at, notice) in self.notices.drain(..).enumerate() {
+            let label = format!("effect {at}");
+            self.messages.push(Effect {
+                id: Identifier::<16>(step.seed.expand(&label)?).text(),
+                expires: step.at.saturating_add(NOTICE_LIFETIME),
+                language: step.origin.language.clone(),
+                what: EffectKind::Notify(notice),
+            });
+        }
+        Ok(core::mem::take(&mut self.messages))
     }
 
     /// Raises what the host counts under this name by one.

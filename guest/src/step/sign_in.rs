@@ -1,56 +1,66 @@
-//! A sign-in: the question, the answer, and another method.
+//! A sign-in: the question, the answer, another method, another message, and the wait for what comes from elsewhere.
 
 use subtle::ConstantTimeEq;
 
 use super::Step;
+use super::ask::{self, Unasked};
+use super::pass;
 use super::prove::{self, Attempt, Scope};
 use super::ruling::{Notes, Ruling};
-use crate::account::{Account, Challenge, Method, Resolution};
+use crate::account::{
+    Account, Challenge, Demand, Grant, Progress, Resolution, State, Transaction,
+};
 use crate::audit::Kind;
 use crate::contract::{self, Answer, Choice, Fault, SignIn};
-use crate::identifier::{ChallengeId, CredentialId, Identifier};
-use crate::methods::Proof;
+use crate::entropy;
+use crate::identifier::{ChallengeId, CredentialId};
+use crate::methods::{self, Asking, Proof};
+use crate::policy::Methods;
 use crate::reason::Reason;
+use crate::rules::{self, Circumstances, Decision, Need};
 
-/// The highest level that the methods here reach.
-const HIGHEST_LEVEL: u8 = 2;
-
-/// A sign-in has come to its second factor: asks for a code, or judges the one that came along.
+/// A sign-in has come to its second factor: asks for one, judges the code that came along, or lets the user pass.
 pub(super) fn begin(
     step: &Step<'_>,
     account: &mut Account,
     sign_in: &SignIn,
     notes: &mut Notes,
 ) -> Result<Ruling, Fault> {
-    let required = step
-        .policy
-        .applications
-        .of(&step.origin.application)
-        .required_level;
-    if required.max(sign_in.required_level) > HIGHEST_LEVEL {
-        return Ok(Ruling::refuse(
-            Kind::SignInDenied,
-            Reason::LevelInsufficient,
-            notes,
-        ));
-    }
-    let method = match &sign_in.method {
+    let refuse = |reason, notes: &mut Notes| Ok(Ruling::refuse(Kind::SignInDenied, reason, notes));
+    let Some(demand) = demand(sign_in) else {
+        return refuse(Reason::TransactionInvalid, notes);
+    };
+    let decision = rules::decide(
+        &Circumstances {
+            ctx: step.ctx,
+            origin: step.origin,
+            policy: step.policy,
+            at: step.at,
+            demand: &demand,
+            device_token: sign_in.device_token.as_deref(),
+        },
+        account,
+    );
+    let need = match decision {
+        Decision::Deny(reason) => return refuse(reason, notes),
+        // No rule lets a blocked user pass.
+        Decision::Skip(_) if account.is_blocked(step.at) => {
+            return refuse(Reason::Blocked, notes);
+        }
+        Decision::Skip(skip) => return pass::skip(step, account, skip, notes),
+        Decision::Ask(need) => need,
+    };
+    let wanted = match &sign_in.method {
         None => None,
-        Some(name) => match allowed(step, name) {
-            Some(method) => Some(method),
-            None => {
-                return Ok(Ruling::refuse(
-                    Kind::SignInDenied,
-                    Reason::MethodNotAllowed,
-                    notes,
-                ));
-            }
+        Some(name) => match methods::number_of(name).filter(|number| need.methods.has(*number)) {
+            Some(number) => Some(number),
+            None => return refuse(Reason::MethodNotAllowed, notes),
         },
     };
-    if account.credentials.is_empty() {
+    if !account.credentials.iter().any(counts_as_registered) {
         // With a credential, a blocked user is asked like any other and refused in the answer.
-        if account.blocked {
-            return Ok(Ruling::refuse(Kind::SignInDenied, Reason::Blocked, notes));
+        if account.is_blocked(step.at) {
+            return refuse(Reason::Blocked, notes);
         }
         notes.audit(
             Kind::EnrolmentRequired,
@@ -58,59 +68,89 @@ pub(super) fn begin(
             None,
             Vec::new(),
         );
-        return Ok(Ruling::keep(Resolution::EnrolmentRequired));
+        return Ok(Ruling::keep(Resolution::EnrolmentRequired {
+            snoozes_left: snoozes_left(step, account),
+        }));
     }
     let scope = Scope {
-        method,
+        need: &need,
+        method: wanted,
         credential: None,
+        challenge: None,
     };
-    let Some(asked) = account
-        .credentials
-        .iter()
-        .find(|credential| scope.includes(step, credential))
-    else {
-        let reason = match method {
+    let mut usable = account.credentials.iter();
+    let Some(asked) = usable.find(|credential| scope.includes(credential)) else {
+        let reason = match wanted {
             Some(_) => Reason::MethodNotAllowed,
             None => Reason::NoMethodsRegistered,
         };
-        return Ok(Ruling::refuse(Kind::SignInDenied, reason, notes));
+        return refuse(reason, notes);
     };
-    if let Some(code) = &sign_in.early_answer {
-        return Ok(
-            match prove::attempt(step, account, Proof::code(code), scope, notes) {
-                Attempt::Accepted {
-                    credential,
-                    method,
-                    reason,
-                } => Ruling::write(allowance(account, credential, method, reason)),
-                // Written even if nothing was counted: the same request a little later, when the wait is over, has the
-                // same answer, and a lock costs the store what a wrong code does.
-                Attempt::Rejected(reason) => {
-                    notes.audit(Kind::SignInDenied, reason, None, Vec::new());
-                    Ruling::write(Resolution::Denied(reason))
-                }
-            },
-        );
-    }
-    let challenge = Challenge {
-        id: Identifier(step.seed.expand("challenge")?),
+    let asked = wanted.map(|_| asked.id);
+    let mut challenge = Challenge {
+        id: ask::new_id(step)?,
         application: step.origin.application.clone(),
         binding: step.origin.binding.clone(),
-        // A method that the caller wants is kept by its credential; without one, any of them may answer.
-        credential: method.map(|_| asked.id),
         expires: step.at.saturating_add(step.policy.challenge.lifetime),
-        attempts: 0,
+        demand,
+        ..Challenge::default()
     };
-    let resolution = asking(&challenge, asked.method(), false);
+    if let Some(code) = &sign_in.early_answer {
+        return match prove::attempt(step, account, Proof::Text(code), scope, notes) {
+            Attempt::Accepted(grant) => {
+                pass::proved(step, account, challenge, &need, grant, false, notes)
+            }
+            // Written even if nothing was counted: the same request a little later, when the wait is over, has the
+            // same answer, and a lock costs the store what a wrong code does.
+            Attempt::Rejected(reason) | Attempt::Refused(reason) => {
+                notes.audit(Kind::SignInDenied, reason, None, Vec::new());
+                Ok(Ruling::write(Resolution::Denied(reason)))
+            }
+            Attempt::Fraud => Ok(pass::fraud(step, account, notes)),
+        };
+    }
+    match ask::first(step, account, &mut challenge, &need, asked, notes) {
+        Ok(()) => {}
+        Err(Unasked::Because(reason)) => return refuse(reason, notes),
+        Err(Unasked::Fault(fault)) => return Err(fault),
+    }
+    let resolution = ask::told(account, &challenge, None);
     notes.audit(
         Kind::ChallengeIssued,
         Reason::SuccessfullyCompleted,
-        Some(asked),
+        challenge.credential.and_then(|id| account.credential(&id)),
         Vec::new(),
     );
     account.forget_expired(step.at);
     account.open_challenge(challenge, usize::from(step.policy.challenge.max_open));
     Ok(Ruling::write(resolution))
+}
+
+/// The user puts off enrolling (S36).
+pub(super) fn snooze(
+    step: &Step<'_>,
+    account: &mut Account,
+    sign_in: &SignIn,
+    notes: &mut Notes,
+) -> Result<Ruling, Fault> {
+    let ruling = begin(step, account, sign_in, notes)?;
+    let Resolution::EnrolmentRequired { snoozes_left } = ruling.resolution else {
+        return Ok(ruling);
+    };
+    if snoozes_left == 0 {
+        return Ok(ruling);
+    }
+    account.snoozes = (
+        account.snoozes.0.saturating_add(1),
+        step.at.saturating_add(step.policy.enrolment.snooze),
+    );
+    let reason = Reason::RegistrationSnoozed;
+    notes.audit(Kind::EnrolmentSnoozed, reason, None, Vec::new());
+    Ok(Ruling::write(Resolution::Allowed {
+        grant: Grant::without_factor(reason),
+        generation: account.generation,
+        device: None,
+    }))
 }
 
 /// The user answered.
@@ -119,46 +159,65 @@ pub(super) fn answer(
     account: &mut Account,
     answer: &Answer,
     notes: &mut Notes,
-) -> Ruling {
+) -> Result<Ruling, Fault> {
+    let refuse = |reason, notes: &mut Notes| Ok(Ruling::refuse(Kind::SignInDenied, reason, notes));
     let challenge = match open(step, account, &answer.challenge) {
         Ok(challenge) => challenge.clone(),
-        Err(reason) => return Ruling::refuse(Kind::SignInDenied, reason, notes),
+        Err(reason) => return refuse(reason, notes),
     };
+    if challenge.new_pin {
+        return pass::new_pin(step, account, challenge, answer, notes);
+    }
+    let need = match need(step, account, &challenge) {
+        Ok(need) => need,
+        Err(reason) => return refuse(reason, notes),
+    };
+    // What comes from elsewhere is not typed here, and what came is not asked again.
+    if challenge.progress != Progress::Waiting || is_remote(account, &challenge) {
+        return refuse(Reason::MethodNotAllowed, notes);
+    }
+    if step.at >= challenge.question_expires && challenge.question_expires != 0 {
+        return refuse(Reason::ChallengeExpired, notes);
+    }
     let scope = Scope {
+        need: &need,
         method: None,
         credential: challenge.credential,
+        challenge: Some(&challenge),
     };
-    let mut asked = account.credentials.iter();
-    let Some(asked) = asked.find(|credential| scope.includes(step, credential)) else {
-        return Ruling::refuse(Kind::SignInDenied, Reason::MethodNotAllowed, notes);
-    };
-    let method = asked.method();
+    if !account.credentials.iter().any(|it| scope.includes(it)) {
+        return refuse(Reason::MethodNotAllowed, notes);
+    }
     match prove::attempt(step, account, proof(&answer.proof), scope, notes) {
-        Attempt::Accepted {
-            credential,
-            method,
-            reason,
-        } => {
-            // Used once (CH-04).
-            account.challenges.retain(|open| open.id != challenge.id);
-            Ruling::write(allowance(account, credential, method, reason))
+        Attempt::Accepted(grant) => pass::proved(
+            step,
+            account,
+            challenge,
+            &need,
+            grant,
+            answer.remember,
+            notes,
+        ),
+        Attempt::Fraud => Ok(pass::fraud(step, account, notes)),
+        Attempt::Refused(reason) => {
+            notes.audit(Kind::SignInDenied, reason, None, Vec::new());
+            account.close_challenge(&challenge.id);
+            Ok(Ruling::write(Resolution::Denied(reason)))
         }
         // An answer that was not looked at uses the challenge up as a wrong one does: the outside sees no lock.
         Attempt::Rejected(reason) => {
             notes.audit(Kind::SignInDenied, reason, None, Vec::new());
             let attempts = challenge.attempts.saturating_add(1);
             if attempts >= step.policy.challenge.attempts {
-                account.challenges.retain(|open| open.id != challenge.id);
-                return Ruling::write(Resolution::Denied(reason));
+                account.close_challenge(&challenge.id);
+                return Ok(Ruling::write(Resolution::Denied(reason)));
             }
-            for open in account
-                .challenges
-                .iter_mut()
-                .filter(|open| open.id == challenge.id)
-            {
-                open.attempts = attempts;
-            }
-            Ruling::write(asking(&challenge, method, true))
+            let told = ask::told(account, &challenge, Some(Reason::IncorrectCode));
+            account.replace_challenge(Challenge {
+                attempts,
+                ..challenge
+            });
+            Ok(Ruling::write(told))
         }
     }
 }
@@ -170,46 +229,95 @@ pub(super) fn choose(
     account: &mut Account,
     choice: &Choice,
     notes: &mut Notes,
-) -> Ruling {
-    let challenge = match open(step, account, &choice.challenge) {
+) -> Result<Ruling, Fault> {
+    let refuse = |reason, notes: &mut Notes| Ok(Ruling::refuse(Kind::SignInDenied, reason, notes));
+    let mut challenge = match open(step, account, &choice.challenge) {
         Ok(challenge) => challenge.clone(),
-        Err(reason) => return Ruling::refuse(Kind::SignInDenied, reason, notes),
+        Err(reason) => return refuse(reason, notes),
+    };
+    let need = match need(step, account, &challenge) {
+        Ok(need) => need,
+        Err(reason) => return refuse(reason, notes),
     };
     let id = choice.credential.as_deref().map(CredentialId::parse);
-    let scope = Scope {
-        method: allowed(step, &choice.method),
-        credential: id.flatten(),
+    let method = methods::number_of(&choice.method);
+    let chosen = account.credentials.iter().find(|credential| {
+        need.admits(credential)
+            && !challenge.proved.has(credential.method)
+            && Some(credential.method) == method
+            && id.is_none_or(|id| id == Some(credential.id))
+    });
+    let Some(chosen) = chosen.cloned().filter(|_| !challenge.new_pin) else {
+        return refuse(Reason::MethodNotAllowed, notes);
     };
-    let chosen = account
-        .credentials
-        .iter()
-        .find(|credential| scope.includes(step, credential));
-    let Some(chosen) = chosen.filter(|_| scope.method.is_some() && id != Some(None)) else {
-        return Ruling::refuse(Kind::SignInDenied, Reason::MethodNotAllowed, notes);
+    put_again(step, account, &mut challenge, &chosen.id, Kind::MethodChosen, notes)
+}
+
+/// The user wants the message again. The old code is dead from then on (CH-06); the count of wrong answers stays (BF-02).
+pub(super) fn resend(
+    step: &Step<'_>,
+    account: &mut Account,
+    challenge: &str,
+    notes: &mut Notes,
+) -> Result<Ruling, Fault> {
+    let refuse = |reason, notes: &mut Notes| Ok(Ruling::refuse(Kind::SignInDenied, reason, notes));
+    let mut challenge = match open(step, account, challenge) {
+        Ok(challenge) => challenge.clone(),
+        Err(reason) => return refuse(reason, notes),
     };
-    notes.audit(
-        Kind::MethodChosen,
-        Reason::SuccessfullyCompleted,
-        Some(chosen),
-        Vec::new(),
-    );
-    let (id, method) = (chosen.id, chosen.method());
-    for open in account
-        .challenges
-        .iter_mut()
-        .filter(|open| open.id == challenge.id)
-    {
-        open.credential = Some(id);
+    if let Err(reason) = need(step, account, &challenge) {
+        return refuse(reason, notes);
     }
-    Ruling::write(asking(&challenge, method, false))
+    // Where nothing was sent, nothing can be sent again.
+    let asked = challenge.credential.filter(|_| challenge.sends > 0);
+    let Some(asked) = asked.filter(|_| challenge.progress == Progress::Waiting) else {
+        return refuse(Reason::MethodNotAllowed, notes);
+    };
+    put_again(step, account, &mut challenge, &asked, Kind::MessageResent, notes)
+}
+
+/// The caller is still waiting.
+pub(super) fn poll(
+    step: &Step<'_>,
+    account: &mut Account,
+    challenge: &str,
+    notes: &mut Notes,
+) -> Result<Ruling, Fault> {
+    let refuse = |reason, notes: &mut Notes| Ok(Ruling::refuse(Kind::SignInDenied, reason, notes));
+    let challenge = match open(step, account, challenge) {
+        Ok(challenge) => challenge.clone(),
+        Err(reason) => return refuse(reason, notes),
+    };
+    if account.is_blocked(step.at) {
+        return refuse(Reason::Blocked, notes);
+    }
+    match challenge.progress {
+        Progress::Refused(reason) => {
+            account.close_challenge(&challenge.id);
+            notes.audit(Kind::SignInDenied, reason, None, Vec::new());
+            Ok(Ruling::write(Resolution::Denied(reason)))
+        }
+        Progress::Accepted(grant) => {
+            let need = match need(step, account, &challenge) {
+                Ok(need) => need,
+                Err(reason) => return refuse(reason, notes),
+            };
+            pass::proved(step, account, challenge, &need, grant, false, notes)
+        }
+        Progress::Waiting if step.at >= challenge.question_expires => {
+            refuse(Reason::NoResponse, notes)
+        }
+        Progress::Waiting => Ok(Ruling::keep(ask::told(account, &challenge, None))),
+    }
 }
 
 /// What the contract calls a proof.
-pub(super) fn proof(given: &contract::Proof) -> Proof {
+pub(super) fn proof(given: &contract::Proof) -> Proof<'_> {
     match given {
-        contract::Proof::Code(code) => Proof::code(code),
-        contract::Proof::TwoCodes((first, second)) => Proof::two_codes(first, second),
-        contract::Proof::Webauthn(_) | contract::Proof::Other(_) => Proof::Malformed,
+        contract::Proof::Code(code) => Proof::Text(code),
+        contract::Proof::TwoCodes((first, second)) => Proof::TwoCodes(first, second),
+        contract::Proof::Webauthn(json) => Proof::Webauthn(json),
+        contract::Proof::NewPin(_) | contract::Proof::Other(_) => Proof::Unknown,
     }
 }
 
@@ -223,12 +331,12 @@ pub(super) fn bound_to(step: &Step<'_>, application: &str, binding: &[u8]) -> bo
     )
 }
 
-/// The method of that name, if the policy allows it.
-pub(super) fn allowed(step: &Step<'_>, name: &str) -> Option<Method> {
-    Method::from_name(name).filter(|_| step.policy.accounts.methods.contains(name))
-}
-
-fn open<'a>(step: &Step<'_>, account: &'a Account, id: &str) -> Result<&'a Challenge, Reason> {
+/// The open challenge of that id, if it is the caller's.
+pub(super) fn open<'a>(
+    step: &Step<'_>,
+    account: &'a Account,
+    id: &str,
+) -> Result<&'a Challenge, Reason> {
     let id = ChallengeId::parse(id).ok_or(Reason::ChallengeUnknown)?;
     let at = account.challenge(&id).ok_or(Reason::ChallengeUnknown)?;
     let challenge = account.challenges.get(at).ok_or(Reason::ChallengeUnknown)?;
@@ -241,25 +349,118 @@ fn open<'a>(step: &Step<'_>, account: &'a Account, id: &str) -> Result<&'a Chall
     Ok(challenge)
 }
 
-fn asking(challenge: &Challenge, method: Method, again: bool) -> Resolution {
-    Resolution::Challenged {
-        challenge: challenge.id,
-        method,
-        expires: challenge.expires,
-        again,
-    }
+/// What the rules say now of a sign-in that is under way: what was taken out of the policy since stops working at once.
+pub(super) fn need(
+    step: &Step<'_>,
+    account: &Account,
+    challenge: &Challenge,
+) -> Result<Need, Reason> {
+    let about = Circumstances {
+        ctx: step.ctx,
+        origin: step.origin,
+        policy: step.policy,
+        at: step.at,
+        demand: &challenge.demand,
+        device_token: None,
+    };
+    rules::need(&about, account)
 }
 
-fn allowance(
-    account: &Account,
-    credential: CredentialId,
-    method: Method,
-    reason: Reason,
-) -> Resolution {
-    Resolution::Allowed {
-        credential,
-        method,
-        reason,
-        generation: account.generation,
+/// What the sign-in asks for; none if its text cannot be shown as it is (S17).
+fn demand(sign_in: &SignIn) -> Option<Demand> {
+    let transaction = match &sign_in.transaction {
+        None => None,
+        Some(text) if text.is_empty() || text.chars().any(super::manage::is_obeyed) => return None,
+        Some(text) => Some(Transaction {
+            digest: entropy::plain_digest(&[text.as_bytes()]),
+            text: text.clone(),
+        }),
+    };
+    let approves = match &sign_in.approves {
+        None => None,
+        Some(approval) => Some((
+            approval.user.clone(),
+            ChallengeId::parse(&approval.challenge)?,
+        )),
+    };
+    Some(Demand {
+        surface: sign_in.surface.bits(),
+        level: sign_in.required_level,
+        risk: sign_in
+            .risk
+            .as_ref()
+            .map_or(0, |risk| 1 + risk.level as u8),
+        max_age: sign_in.max_age,
+        transaction,
+        approves,
+    })
+}
+
+fn put_again(
+    step: &Step<'_>,
+    account: &mut Account,
+    challenge: &mut Challenge,
+    id: &CredentialId,
+    kind: Kind,
+    notes: &mut Notes,
+) -> Result<Ruling, Fault> {
+    let Some(chosen) = account.credential(id).cloned() else {
+        return Ok(Ruling::refuse(
+            Kind::SignInDenied,
+            Reason::MethodNotAllowed,
+            notes,
+        ));
+    };
+    match ask::put(step, account, challenge, &chosen, true, notes) {
+        Ok(()) => {}
+        Err(Unasked::Because(reason)) => {
+            return Ok(Ruling::refuse(Kind::SignInDenied, reason, notes));
+        }
+        Err(Unasked::Fault(fault)) => return Err(fault),
+    }
+    notes.audit(
+        kind,
+        Reason::SuccessfullyCompleted,
+        Some(&chosen),
+        Vec::new(),
+    );
+    let told = ask::told(account, challenge, None);
+    account.replace_challenge(challenge.clone());
+    Ok(Ruling::write(told))
+}
+
+fn is_remote(account: &Account, challenge: &Challenge) -> bool {
+    challenge
+        .credential
+        .and_then(|id| account.credential(&id))
+        .and_then(|credential| methods::nature_of(credential.method))
+        .is_some_and(|nature| nature.asking == Asking::Message)
+}
+
+/// Whether a user with this credential need not be sent to enrol.
+fn counts_as_registered(credential: &crate::account::Credential) -> bool {
+    methods::nature_of(credential.method).is_some_and(|nature| !nature.for_programs)
+}
+
+fn snoozes_left(step: &Step<'_>, account: &Account) -> u8 {
+    if account.state == State::Enforced || step.policy.enrolment.snooze == 0 {
+        return 0;
+    }
+    step.policy
+        .enrolment
+        .snoozes
+        .saturating_sub(account.snoozes.0)
+}
+
+impl Grant {
+    /// A rule lets the user pass.
+    pub(super) fn without_factor(reason: Reason) -> Self {
+        Self {
+            credential: None,
+            method: 0,
+            proved: Methods::NONE,
+            user_verified: false,
+            reason,
+        }
     }
 }

@@ -6,10 +6,13 @@ use super::action::Implemented;
 use super::ruling::Notes;
 use crate::policy::Source;
 
-/// Whether too much came from the client's prefix already. Administrators are not counted: they have clients of their own.
+/// Whether too much came from the client's prefix already. What comes from the host's own side is not counted: it has no
+/// client.
 pub(super) fn refuses(step: &Step<'_>, action: Implemented<'_>) -> bool {
     match action {
-        Implemented::Administer(_) => false,
+        Implemented::Administer(_)
+        | Implemented::DeliveryReport(_)
+        | Implemented::Vouch(_) => false,
         _ if opens(action) => exceeded(step, Source::Failures) || exceeded(step, Source::Begins),
         _ => exceeded(step, Source::Failures),
     }
@@ -31,7 +34,11 @@ pub(super) fn failed(step: &Step<'_>, notes: &mut Notes) {
 fn opens(action: Implemented<'_>) -> bool {
     matches!(
         action,
-        Implemented::Begin(_) | Implemented::ChooseMethod(_) | Implemented::EnrolBegin(_)
+        Implemented::Begin(_)
+            | Implemented::Snooze(_)
+            | Implemented::ChooseMethod(_)
+            | Implemented::Resend(_)
+            | Implemented::EnrolBegin(_)
     )
 }
 

@@ -1,0 +1,127 @@
+//! Putting a question: which credential is asked for, and what goes out.
+
+use super::Step;
+use super::ruling::Notes;
+use crate::account::{Account, Challenge, Credential, Progress, Resolution, Sealed};
+use crate::contract::Fault;
+use crate::identifier::{CredentialId, Identifier};
+use crate::methods::{self, Asking, Question, Refusal};
+use crate::reason::Reason;
+use crate::rules::Need;
+
+/// Why nobody was asked.
+pub(super) enum Unasked {
+    /// Why.
+    Because(Reason),
+    /// The host has to do something first, or did something wrong.
+    Fault(Fault),
+}
+
+/// Asks for the wanted credential, or else for the first that can be asked for: where one is held back by its limits, the
+/// next one is offered (PU-01).
+pub(super) fn first(
+    step: &Step<'_>,
+    account: &mut Account,
+    challenge: &mut Challenge,
+    need: &Need,
+    wanted: Option<CredentialId>,
+    notes: &mut Notes,
+) -> Result<(), Unasked> {
+    let candidates: Vec<Credential> = account
+        .credentials
+        .iter()
+        .filter(|credential| need.admits(credential))
+        .filter(|credential| !challenge.proved.has(credential.method))
+        .filter(|credential| wanted.is_none_or(|id| id == credential.id))
+        .cloned()
+        .collect();
+    let last_resort = |credential: &&Credential| {
+        methods::nature_of(credential.method).is_some_and(|nature| nature.last_resort)
+    };
+    let mut refused = Reason::NoMethodsRegistered;
+    let ordinary = candidates.iter().filter(|it| !last_resort(it));
+    for credential in ordinary.chain(candidates.iter().filter(last_resort)) {
+        match put(step, account, challenge, credential, wanted.is_some(), notes) {
+            Err(Unasked::Because(reason)) => refused = reason,
+            done => return done,
+        }
+    }
+    Err(Unasked::Because(refused))
+}
+
+/// Puts the question of one credential. What was asked before is dead.
+pub(super) fn put(
+    step: &Step<'_>,
+    account: &mut Account,
+    challenge: &mut Challenge,
+    credential: &Credential,
+    chosen: bool,
+    notes: &mut Notes,
+) -> Result<(), Unasked> {
+    let Some(method) = methods::of(credential.method) else {
+        return Err(Unasked::Because(Reason::MethodNotAllowed));
+    };
+    let nature = method.nature();
+    let question = if nature.asking == Asking::Nothing {
+        Question::default()
+    } else {
+        let scene = step.scene(
+            challenge.id,
+            challenge.demand.transaction.as_ref(),
+            &account.sends,
+        );
+        method.begin(&scene, credential)?
+    };
+    // Where nothing is asked, any such credential may answer, unless the user chose.
+    challenge.credential =
+        (chosen || nature.asking != Asking::Nothing).then_some(credential.id);
+    challenge.question = Sealed::new(question.kept);
+    challenge.question_expires = question.expires.unwrap_or(challenge.expires);
+    challenge.progress = Progress::Waiting;
+    challenge.effect = None;
+    if let Some(message) = question.message {
+        let effect = notes.send(step, credential, message, challenge.question_expires)?;
+        challenge.effect = Some(effect);
+        challenge.sends = challenge.sends.saturating_add(1);
+        challenge.sent = step.at;
+        account.note_send(credential.method, step.at);
+    }
+    for kind in question.counts {
+        notes.count(&kind);
+    }
+    Ok(())
+}
+
+/// How an open challenge is told to the outside.
+pub(super) fn told(account: &Account, challenge: &Challenge, after: Option<Reason>) -> Resolution {
+    let nature = challenge
+        .credential
+        .and_then(|id| account.credential(&id))
+        .and_then(|credential| methods::nature_of(credential.method));
+    let challenge = challenge.id;
+    match nature {
+        Some(nature) if nature.asking == Asking::Message => Resolution::Pending { challenge },
+        _ => Resolution::Challenged { challenge, after },
+    }
+}
+
+/// A new challenge's id.
+pub(super) fn new_id(step: &Step<'_>) -> Result<Identifier<16>, Fault> {
+    Ok(Identifier(step.seed.expand("challenge")?))
+}
+
+impl From<Refusal> for Unasked {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Because(reason) => Self::Because(reason),
+            Refusal::Unobserved(observations) => Self::Fault(Fault::Unobserved(observations)),
+            Refusal::Fault(fault) => Self::Fault(fault),
+        }
+    }
+}
+
+impl From<Fault> for Unasked {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
