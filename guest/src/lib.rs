@@ -11,6 +11,7 @@
 //! | [`account`] | the record, its encoding, its migrations |
 //! | [`methods`] | how to verify, one file a method |
 //! | [`rules`] | whether to ask, and for what |
+//! | [`signature`] | signatures of devices and authenticators |
 //! | [`throttle`] | failure counters, back-off, lockout |
 //! | [`policy`] | the operator's document and its compiled form |
 //! | [`authorize`](mod@authorize) | whether a session is enough for a request |
@@ -33,6 +34,7 @@ pub mod otpauth;
 pub mod policy;
 pub mod reason;
 pub mod rules;
+pub mod signature;
 pub mod step;
 pub mod throttle;
 pub mod view;
