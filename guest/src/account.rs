@@ -405,8 +405,7 @@ impl Account {
         if bytes.len() > MAX_RECORD {
             return Err(RecordError::Overlong);
         }
-        let mut rest =
-            Reader::new(bytes.strip_prefix(MAGIC).ok_or(RecordError::NotARecord)?);
+        let mut rest = Reader::new(bytes.strip_prefix(MAGIC).ok_or(RecordError::NotARecord)?);
         // Each older version is read by its own module and turned, step by step, into the newest.
         let account = match rest.u16()? {
             1 => v1::read(&mut rest)?,

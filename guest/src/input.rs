@@ -176,7 +176,9 @@ fn origin(origin: &Origin) -> Result<(), Fault> {
     within(origin.language.len(), 0, 35, "origin.language")?;
     within(origin.client.len(), 0, 64, "origin.client")?;
     match &origin.country {
-        Some(country) if country.len() != 2 || !country.bytes().all(|it| it.is_ascii_uppercase()) => {
+        Some(country)
+            if country.len() != 2 || !country.bytes().all(|it| it.is_ascii_uppercase()) =>
+        {
             Err(refused("origin.country"))
         }
         _ => Ok(()),

@@ -40,8 +40,8 @@ pub mod throttle;
 pub mod view;
 
 use contract::{
-    AccountView, Claims, CompiledPolicy, Context, Description, Event, Explanation, Fault, HostPolicy,
-    Observation, PolicyError, Request, Transition, Verdict,
+    AccountView, Claims, CompiledPolicy, Context, Description, Event, Explanation, Fault,
+    HostPolicy, Observation, PolicyError, Request, Transition, Verdict,
 };
 use policy::compiled;
 
@@ -117,11 +117,7 @@ impl contract::Verifier for Component {
         Ok(authorize::authorize(&policy, ctx.now, &session, &request))
     }
 
-    fn explain(
-        ctx: Context,
-        account: Option<Vec<u8>>,
-        event: Event,
-    ) -> Result<Explanation, Fault> {
+    fn explain(ctx: Context, account: Option<Vec<u8>>, event: Event) -> Result<Explanation, Fault> {
         step::explain(&ctx, account.as_deref(), &event)
     }
 

@@ -100,7 +100,7 @@ pub enum Reason {
     TransactionInvalid = 40,
     /// The telephone number, mail address, key or application is malformed, or not one that the policy allows.
     AddressInvalid = 41,
-    /// Another account holds this token, number or device.
+    /// This account, or another, holds this token, number or device already.
     AlreadyClaimed = 42,
     /// The PIN is wrong, or too weak as a new one.
     IncorrectPin = 43,

@@ -53,7 +53,8 @@ pub fn step(ctx: &Context, account: Option<&[u8]>, event: &Event) -> Result<Tran
     let action = Implemented::of(&event.action)?;
     input::context(ctx)?;
     input::event(event)?;
-    if ctx.write_version > WRITES {
+    // Version 1 knows too little to be written any more.
+    if !matches!(ctx.write_version, 0 | WRITES) {
         return Err(Fault::BadRequest("ctx.write-version".to_owned()));
     }
     let policy = compiled::decode(&ctx.policy)
@@ -133,11 +134,7 @@ pub fn step(ctx: &Context, account: Option<&[u8]>, event: &Event) -> Result<Tran
 }
 
 /// Says which rules decide about a sign-in that begins.
-pub fn explain(
-    ctx: &Context,
-    account: Option<&[u8]>,
-    event: &Event,
-) -> Result<Explanation, Fault> {
+pub fn explain(ctx: &Context, account: Option<&[u8]>, event: &Event) -> Result<Explanation, Fault> {
     let (Action::Begin(_) | Action::Snooze(_)) = &event.action else {
         return Err(Fault::Unsupported("explain".to_owned()));
     };

@@ -51,9 +51,7 @@ pub const MAX_ISSUER: usize = 64;
 
 /// Lays a policy out. Its texts are within their limits, which the document's parser has checked.
 pub fn encode(policy: &Policy<'_>) -> Vec<u8> {
-    let mut out = Vec::with_capacity(
-        64 + 4 * KEYS.len() + policy.applications.entries.len(),
-    );
+    let mut out = Vec::with_capacity(64 + 4 * KEYS.len() + policy.applications.entries.len());
     out.extend_from_slice(MAGIC);
     out.extend_from_slice(&FINGERPRINT.to_le_bytes());
     for key in &KEYS {

@@ -4,8 +4,8 @@
 use core::ops::RangeInclusive;
 
 use super::{
-    Algorithm, Attestation, DAY, HOUR, MINUTE, Matching, Methods, PinOrder, Policy, Provision, SECOND,
-    UserVerification, VoiceAnswer,
+    Algorithm, Attestation, DAY, HOUR, MINUTE, Matching, Methods, PinOrder, Policy, Provision,
+    SECOND, UserVerification, VoiceAnswer,
 };
 use crate::account::State;
 use crate::methods::Class;
@@ -31,8 +31,6 @@ pub(crate) enum Kind {
     Duration(RangeInclusive<u64>),
     /// One of these words.
     Choice(&'static [&'static str]),
-    /// A list of these words, at least one.
-    Set(&'static [&'static str]),
     /// One of these numbers.
     OneOf(&'static [u32]),
     /// A list of methods, at least so many.
@@ -55,7 +53,6 @@ impl Kind {
             Self::Count(range) => range.contains(&value),
             Self::Duration(range) => range.contains(&u64::from(value)),
             Self::Choice(words) => usize::try_from(value).is_ok_and(|at| at < words.len()),
-            Self::Set(words) => value != 0 && u64::from(value) < 1 << words.len(),
             Self::OneOf(numbers) => numbers.contains(&value),
             Self::Methods { least } => value >= *least && Methods::from_bits(value).bits() == value,
             Self::Flag => value <= 1,

@@ -22,8 +22,8 @@ use crate::methods::{self, Class, Nature, hotp, totp};
 
 pub use document::{Compiled, HostPolicy, Observed, compile};
 pub use factors::{
-    Attestation, Bypass, Cache, Devices, Email, Fraud, Matching, Pin, PinOrder, Push, Recovery, Sends,
-    Sms, TemporaryPass, UserVerification, Voice, VoiceAnswer, Webauthn,
+    Attestation, Bypass, Cache, Devices, Email, Fraud, Matching, Pin, PinOrder, Push, Recovery,
+    Sends, Sms, TemporaryPass, UserVerification, Voice, VoiceAnswer, Webauthn,
 };
 pub use report::PolicyError;
 pub use source::Source;

@@ -419,9 +419,9 @@ fn resynchronisation_can_be_switched_off() {
 }
 
 #[test]
-fn sets_are_shown_by_their_words() {
-    let words = Kind::Set(&["one", "two", "three"]);
-    assert_eq!(values::shown(&words, 0b101), "`one` or `three`");
+fn methods_are_shown_by_their_names() {
+    let methods = Kind::Methods { least: 1 };
+    assert_eq!(values::shown(&methods, 0b11), "`totp` or `hotp`");
 }
 
 #[test]

@@ -162,11 +162,10 @@ fn domain(text: &str) -> Result<(), &'static str> {
 }
 
 fn origin(text: &str) -> Result<(), &'static str> {
-    let host = text
-        .strip_prefix("https://")
-        .or_else(|| text.strip_prefix("http://").filter(|host| {
-            host.split(':').next() == Some("localhost")
-        }));
+    let host = text.strip_prefix("https://").or_else(|| {
+        text.strip_prefix("http://")
+            .filter(|host| host.split(':').next() == Some("localhost"))
+    });
     match host {
         Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ']) => Ok(()),
         _ => Err("no origin: https, a host, perhaps a port, and nothing behind it"),
@@ -176,9 +175,10 @@ fn origin(text: &str) -> Result<(), &'static str> {
 fn aaguid(text: &str) -> Result<(), &'static str> {
     let parts: Vec<&str> = text.split('-').collect();
     let lengths: Vec<usize> = parts.iter().map(|part| part.len()).collect();
-    let hexadecimal = parts
-        .iter()
-        .all(|part| part.bytes().all(|octet| matches!(octet, b'0'..=b'9' | b'a'..=b'f')));
+    let hexadecimal = parts.iter().all(|part| {
+        part.bytes()
+            .all(|octet| matches!(octet, b'0'..=b'9' | b'a'..=b'f'))
+    });
     if lengths == [8, 4, 4, 4, 12] && hexadecimal {
         Ok(())
     } else {

@@ -3,12 +3,12 @@
 use core::ops::RangeInclusive;
 
 use super::compiled::MAX_NAME;
-use super::{Methods, SECOND, duration};
-use crate::methods;
 use super::keys::{AGES, Kind};
 use super::presets::{self, Preset};
 use super::report::{decimal, listed, nearest, quoted};
 use super::statement::Value;
+use super::{Methods, SECOND, duration};
+use crate::methods;
 
 /// Why a value is not taken.
 pub(crate) struct Refusal {
@@ -25,7 +25,6 @@ pub(crate) fn number(kind: &Kind, value: &Value<'_>) -> Result<u32, Refusal> {
         Kind::Duration(range) => span(range, value),
         Kind::Age => span(&AGES, value),
         Kind::Choice(words) => choice(words, value),
-        Kind::Set(words) => set(words, value),
         Kind::OneOf(numbers) => one_of(numbers, value),
         Kind::Methods { least } => methods(*least, value),
         Kind::Flag => flag(value),
@@ -46,10 +45,6 @@ pub(crate) fn shown(kind: &Kind, value: u32) -> String {
         Kind::Methods { .. } => listed(Methods::from_bits(value).iter()),
         Kind::Flag => if value == 1 { "true" } else { "false" }.to_owned(),
         Kind::Long(_) => duration::shown(u64::from(value) * SECOND),
-        Kind::Set(words) => {
-            let words = words.iter().zip(0..);
-            listed(words.filter_map(|(word, bit)| (value >> bit & 1 == 1).then_some(*word)))
-        }
     }
 }
 

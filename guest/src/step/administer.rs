@@ -88,8 +88,7 @@ pub(super) fn administer(
                 Err(Unasked::Because(reason)) => return Ok(refuse(reason, facts(), notes)),
                 Err(Unasked::Fault(fault)) => return Err(fault),
             };
-            let credential =
-                enrol::credential(step, method, issuance.label.clone(), draft.state)?;
+            let credential = enrol::credential(step, method, issuance.label.clone(), draft.state)?;
             let facts = facts();
             created(step, &facts, notes);
             return Ok(enrol::issue(
@@ -171,7 +170,9 @@ pub(super) fn administer(
         AdministrationChange::Remove => {
             let scene = step.scene(ChallengeId::default(), None, &[]);
             for credential in &account.credentials {
-                notes.claims.extend(methods::claims(&scene, credential, false));
+                notes
+                    .claims
+                    .extend(methods::claims(&scene, credential, false));
             }
             notes.audit(Kind::AccountRemoved, completed, None, facts());
             return Ok(Ruling {
@@ -225,9 +226,7 @@ fn imported(step: &Step<'_>, uri: &str) -> Result<Option<(Credential, bool)>, Fa
         MovingFactor::Time(period) => (totp::NUMBER, totp::State::new(token, period).encode()),
         // There is nothing left of it to accept.
         MovingFactor::Counter(u64::MAX) => return Ok(None),
-        MovingFactor::Counter(counter) => {
-            (hotp::NUMBER, hotp::State { token, counter }.encode())
-        }
+        MovingFactor::Counter(counter) => (hotp::NUMBER, hotp::State { token, counter }.encode()),
     };
     let Some(method) = methods::of(number) else {
         return Ok(None);

@@ -26,7 +26,7 @@ pub(super) fn first(
     need: &Need,
     wanted: Option<CredentialId>,
     notes: &mut Notes,
-) -> Result<(), Unasked> {
+) -> Result<Credential, Unasked> {
     let candidates: Vec<Credential> = account
         .credentials
         .iter()
@@ -41,9 +41,17 @@ pub(super) fn first(
     let mut refused = Reason::NoMethodsRegistered;
     let ordinary = candidates.iter().filter(|it| !last_resort(it));
     for credential in ordinary.chain(candidates.iter().filter(last_resort)) {
-        match put(step, account, challenge, credential, wanted.is_some(), notes) {
+        match put(
+            step,
+            account,
+            challenge,
+            credential,
+            wanted.is_some(),
+            notes,
+        ) {
+            Ok(()) => return Ok(credential.clone()),
             Err(Unasked::Because(reason)) => refused = reason,
-            done => return done,
+            Err(fault) => return Err(fault),
         }
     }
     Err(Unasked::Because(refused))
@@ -73,8 +81,7 @@ pub(super) fn put(
         method.begin(&scene, credential)?
     };
     // Where nothing is asked, any such credential may answer, unless the user chose.
-    challenge.credential =
-        (chosen || nature.asking != Asking::Nothing).then_some(credential.id);
+    challenge.credential = (chosen || nature.asking != Asking::Nothing).then_some(credential.id);
     challenge.question = Sealed::new(question.kept);
     challenge.question_expires = question.expires.unwrap_or(challenge.expires);
     challenge.progress = Progress::Waiting;

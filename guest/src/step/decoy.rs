@@ -66,8 +66,7 @@ fn recall(ctx: &Context, shadow: Account, policy: &Policy<'_>) -> Result<Account
         return invent(ctx, policy, None);
     };
     let ahead = shadow.latest > ctx.now.saturating_add(CLOCK_TOLERANCE);
-    let usable = policy.accounts.methods.has(credential.method)
-        && !credential.failures.disabled;
+    let usable = policy.accounts.methods.has(credential.method) && !credential.failures.disabled;
     if usable && !ahead && !is_over(&shadow, policy, ctx.now) {
         return Ok(shadow);
     }
@@ -102,14 +101,24 @@ fn is_over(shadow: &Account, policy: &Policy<'_>, now: u64) -> bool {
 }
 
 fn invent(ctx: &Context, policy: &Policy<'_>, kept: Option<&Sealed>) -> Result<Account, Fault> {
-    let method = if policy.accounts.methods.has(totp::NUMBER) || !policy.accounts.methods.has(hotp::NUMBER) {
+    let method = if policy.accounts.methods.has(totp::NUMBER)
+        || !policy.accounts.methods.has(hotp::NUMBER)
+    {
         totp::NUMBER
     } else {
         hotp::NUMBER
     };
     let (algorithm, digits, secret_bytes) = match method {
-        totp::NUMBER => (policy.totp.algorithm, policy.totp.digits, policy.totp.secret_bytes),
-        _ => (policy.hotp.algorithm, policy.hotp.digits, policy.hotp.secret_bytes),
+        totp::NUMBER => (
+            policy.totp.algorithm,
+            policy.totp.digits,
+            policy.totp.secret_bytes,
+        ),
+        _ => (
+            policy.hotp.algorithm,
+            policy.hotp.digits,
+            policy.hotp.secret_bytes,
+        ),
     };
     let kept = kept.and_then(|state| Token::read(&mut Reader::new(state.as_bytes())).ok());
     let secret = match kept {

@@ -157,8 +157,7 @@ pub(super) fn confirm(
         Judgement::Fraud => return super::pass::fraud(step, account, notes),
     };
     // The twin would take a code that the other one has used (OTP-01).
-    let twin = |held: &Credential| method.is_twin(held, &enrolment.credential);
-    if account.credentials.iter().any(twin) || is_claimed(step) {
+    if is_held(step, account, method, &enrolment.credential) {
         account.enrolments.remove(at);
         notes.audit(
             Kind::EnrolmentDenied,
@@ -227,8 +226,7 @@ pub(super) fn issue(
         return refuse(Reason::MethodNotAllowed, facts, notes);
     };
     let nature = method.nature();
-    let twin = |held: &Credential| method.is_twin(held, &credential);
-    if account.credentials.iter().any(twin) || is_claimed(step) {
+    if is_held(step, account, method, &credential) {
         return refuse(Reason::AlreadyClaimed, facts, notes);
     }
     // The only one of its kind is replaced: old recovery codes are dead.
@@ -328,9 +326,15 @@ fn add(step: &Step<'_>, account: &mut Account, credential: Credential, notes: &m
     account.factors_changed();
 }
 
-/// Whether a run of this step found that another account holds what it would take.
-fn is_claimed(step: &Step<'_>) -> bool {
-    step.ctx.facts.iter().any(|(name, _)| name == "claim-clash")
+/// Whether this account has the like of it, or a run of this step found that another account holds what it would take.
+fn is_held(step: &Step<'_>, account: &Account, method: &dyn Method, new: &Credential) -> bool {
+    let family = method.nature().family;
+    let twin = |held: &Credential| {
+        methods::nature_of(held.method).is_some_and(|nature| nature.family == family)
+            && method.is_twin(held, new)
+    };
+    let mut facts = step.ctx.facts.iter();
+    account.credentials.iter().any(twin) || facts.any(|(name, _)| name == "claim-clash")
 }
 
 fn failed(

@@ -97,7 +97,10 @@ pub(super) fn manage(
                 methods::nature_of(credential.method)
                     .is_some_and(|nature| !nature.last_resort && !nature.for_programs)
             });
-            let own = account.credentials.get(at).map(|credential| credential.method);
+            let own = account
+                .credentials
+                .get(at)
+                .map(|credential| credential.method);
             let ordinary = own
                 .and_then(methods::nature_of)
                 .is_some_and(|nature| !nature.last_resort && !nature.for_programs);

@@ -17,7 +17,9 @@ const POLL_AFTER: u64 = 2_000;
 pub(super) fn of(step: &Step<'_>, account: &Account, resolution: Resolution, at: u64) -> Outcome {
     match resolution {
         // A repeated request must not bring back what was ended since.
-        Resolution::Allowed { .. } | Resolution::Confirmed { .. } if account.is_blocked(step.at) => {
+        Resolution::Allowed { .. } | Resolution::Confirmed { .. }
+            if account.is_blocked(step.at) =>
+        {
             Outcome::Deny(Reason::Blocked.denial())
         }
         Resolution::Allowed { generation, .. } if generation != account.generation => {
@@ -37,7 +39,8 @@ pub(super) fn of(step: &Step<'_>, account: &Account, resolution: Resolution, at:
             Outcome::Allow(Allowance {
                 claims: claims(step, &grant, generation, at, None),
                 credential: grant.credential.map(|id| id.text()),
-                device_token: device.and_then(|device| rules::device::token(step.ctx, step.origin, device)),
+                device_token: device
+                    .and_then(|device| rules::device::token(step.ctx, step.origin, device)),
             })
         }
         Resolution::Confirmed { grant, digest } => Outcome::Allow(Allowance {
@@ -46,13 +49,19 @@ pub(super) fn of(step: &Step<'_>, account: &Account, resolution: Resolution, at:
             device_token: None,
         }),
         Resolution::Challenged { challenge, after } => {
-            match account.challenge(&challenge).and_then(|at| account.challenges.get(at)) {
+            match account
+                .challenge(&challenge)
+                .and_then(|at| account.challenges.get(at))
+            {
                 Some(open) => Outcome::Challenge(asked(step, account, open, after)),
                 None => Outcome::Deny(Reason::ChallengeExpired.denial()),
             }
         }
         Resolution::Pending { challenge } => {
-            match account.challenge(&challenge).and_then(|at| account.challenges.get(at)) {
+            match account
+                .challenge(&challenge)
+                .and_then(|at| account.challenges.get(at))
+            {
                 Some(open) => Outcome::Pending(waiting(step, account, open, at)),
                 None => Outcome::Deny(Reason::ChallengeExpired.denial()),
             }

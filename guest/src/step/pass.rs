@@ -28,12 +28,9 @@ pub(super) fn proved(
     };
     if !need.is_met(proved) {
         return match ask::first(step, account, &mut challenge, need, None, notes) {
-            Ok(()) => {
+            Ok(_) => {
                 let told = ask::told(account, &challenge, None);
-                account.keep_challenge(
-                    challenge,
-                    usize::from(step.policy.challenge.max_open),
-                );
+                account.keep_challenge(challenge, usize::from(step.policy.challenge.max_open));
                 Ok(Ruling::write(told))
             }
             Err(Unasked::Because(reason)) => {

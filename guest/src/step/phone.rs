@@ -25,7 +25,8 @@ pub(super) fn answer(
         .and_then(|id| account.challenge(&id))
         .and_then(|at| account.challenges.get(at).cloned());
     let asked = CredentialId::parse(&answer.credential);
-    let Some(challenge) = found.filter(|open| open.credential.is_some() && open.credential == asked)
+    let Some(challenge) =
+        found.filter(|open| open.credential.is_some() && open.credential == asked)
     else {
         return refuse(Reason::ChallengeUnknown, notes);
     };

@@ -50,7 +50,9 @@ impl Scope<'_> {
     /// Whether an answer can be right for it: what has to be asked first was asked.
     fn answers(&self, credential: &Credential) -> bool {
         self.includes(credential)
-            && (self.challenge.is_some_and(|open| open.credential == Some(credential.id))
+            && (self
+                .challenge
+                .is_some_and(|open| open.credential == Some(credential.id))
                 || methods::nature_of(credential.method)
                     .is_some_and(|nature| nature.asking == Asking::Nothing))
     }

@@ -1,11 +1,9 @@
 //! What the functions of the state machine hand back.
 
+use super::Step;
 use crate::account::{Credential, Resolution};
 use crate::audit::Kind;
-use super::Step;
-use crate::contract::{
-    AuditFact, Claim, Count, Effect, EffectKind, Fact, Fault, Message, Prompt,
-};
+use crate::contract::{AuditFact, Claim, Count, Effect, EffectKind, Fact, Fault, Message, Prompt};
 use crate::identifier::{EffectId, Identifier};
 use crate::methods::{self, Channel};
 use crate::reason::Reason;

@@ -7,9 +7,7 @@ use super::ask::{self, Unasked};
 use super::pass;
 use super::prove::{self, Attempt, Scope};
 use super::ruling::{Notes, Ruling};
-use crate::account::{
-    Account, Challenge, Demand, Grant, Progress, Resolution, State, Transaction,
-};
+use crate::account::{Account, Challenge, Demand, Grant, Progress, Resolution, State, Transaction};
 use crate::audit::Kind;
 use crate::contract::{self, Answer, Choice, Fault, SignIn};
 use crate::entropy;
@@ -109,16 +107,16 @@ pub(super) fn begin(
             Attempt::Fraud => Ok(pass::fraud(step, account, notes)),
         };
     }
-    match ask::first(step, account, &mut challenge, &need, asked, notes) {
-        Ok(()) => {}
+    let asked = match ask::first(step, account, &mut challenge, &need, asked, notes) {
+        Ok(asked) => asked,
         Err(Unasked::Because(reason)) => return refuse(reason, notes),
         Err(Unasked::Fault(fault)) => return Err(fault),
-    }
+    };
     let resolution = ask::told(account, &challenge, None);
     notes.audit(
         Kind::ChallengeIssued,
         Reason::SuccessfullyCompleted,
-        challenge.credential.and_then(|id| account.credential(&id)),
+        Some(&asked),
         Vec::new(),
     );
     account.forget_expired(step.at);
@@ -250,7 +248,14 @@ pub(super) fn choose(
     let Some(chosen) = chosen.cloned().filter(|_| !challenge.new_pin) else {
         return refuse(Reason::MethodNotAllowed, notes);
     };
-    put_again(step, account, &mut challenge, &chosen.id, Kind::MethodChosen, notes)
+    put_again(
+        step,
+        account,
+        &mut challenge,
+        &chosen.id,
+        Kind::MethodChosen,
+        notes,
+    )
 }
 
 /// The user wants the message again. The old code is dead from then on (CH-06); the count of wrong answers stays (BF-02).
@@ -273,7 +278,14 @@ pub(super) fn resend(
     let Some(asked) = asked.filter(|_| challenge.progress == Progress::Waiting) else {
         return refuse(Reason::MethodNotAllowed, notes);
     };
-    put_again(step, account, &mut challenge, &asked, Kind::MessageResent, notes)
+    put_again(
+        step,
+        account,
+        &mut challenge,
+        &asked,
+        Kind::MessageResent,
+        notes,
+    )
 }
 
 /// The caller is still waiting.
@@ -386,10 +398,7 @@ fn demand(sign_in: &SignIn) -> Option<Demand> {
     Some(Demand {
         surface: sign_in.surface.bits(),
         level: sign_in.required_level,
-        risk: sign_in
-            .risk
-            .as_ref()
-            .map_or(0, |risk| 1 + risk.level as u8),
+        risk: sign_in.risk.as_ref().map_or(0, |risk| 1 + risk.level as u8),
         max_age: sign_in.max_age,
         transaction,
         approves,

@@ -10,9 +10,9 @@ use crate::policy::Source;
 /// client.
 pub(super) fn refuses(step: &Step<'_>, action: Implemented<'_>) -> bool {
     match action {
-        Implemented::Administer(_)
-        | Implemented::DeliveryReport(_)
-        | Implemented::Vouch(_) => false,
+        Implemented::Administer(_) | Implemented::DeliveryReport(_) | Implemented::Vouch(_) => {
+            false
+        }
         _ if opens(action) => exceeded(step, Source::Failures) || exceeded(step, Source::Begins),
         _ => exceeded(step, Source::Failures),
     }

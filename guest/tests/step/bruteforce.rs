@@ -9,6 +9,11 @@ use crate::world::{SECRET, World, hotp, is_allowed, public_reason, reason, shape
 
 const LAX: &str = "[throttle]\ndelay-after = 100\nlock-after = 100\n";
 
+const BLOCKED: Option<cofactor_guest::account::Block> = Some(cofactor_guest::account::Block {
+    until: u64::MAX,
+    fraud: false,
+});
+
 #[test]
 fn bf_01_a_hundred_failures_disable_the_credential() {
     let mut world = World::with_totp("");
@@ -296,7 +301,7 @@ fn bf_10_a_refused_answer_uses_its_challenge_up_like_a_wrong_one() {
             "account-locked",
             change(|account| account.failures.locked_until = u64::MAX),
         ),
-        ("blocked", change(|account| account.blocked = true)),
+        ("blocked", change(|account| account.blocked = BLOCKED)),
     ];
     let wrong = open.wrong_code();
     let mut seen = Vec::new();

@@ -313,7 +313,7 @@ fn repeated_failures_and_challenges_are_not_counted_twice() {
 
 #[test]
 fn the_last_eight_requests_are_remembered() {
-    let mut world = World::with_totp("");
+    let mut world = World::with_totp("[challenge]\nmax-open = 8\n");
     let events: Vec<_> = (0..9)
         .map(|_| world.event(Action::Begin(sign_in())))
         .collect();

@@ -73,8 +73,8 @@ fn bf_09_a_decoy_is_never_right_and_stable_by_name() {
     };
     let first = offers(&mut world);
     assert_eq!(first, offers(&mut world));
-    let secret = world.account().credentials[0].secret.clone();
-    let right = hotp(secret.as_bytes(), world.now / 30_000, 6);
+    let secret = crate::world::secret(&world.account().credentials[0]);
+    let right = hotp(&secret, world.now / 30_000, 6);
     assert!(!is_allowed(&world.sign_in(&right)));
     world.user = "trudy".into();
     assert_ne!(

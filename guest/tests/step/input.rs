@@ -59,7 +59,7 @@ fn inputs_over_their_limits_are_faults_that_name_the_field() {
         ("ctx.facts", |ctx, _| {
             ctx.facts = vec![("a".into(), "x".repeat(257))]
         }),
-        ("ctx.write-version", |ctx, _| ctx.write_version = 2),
+        ("ctx.write-version", |ctx, _| ctx.write_version = 3),
         ("event.id", |_, event| event.id = vec![1; 15]),
         ("event.id", |_, event| event.id = vec![1; 65]),
         ("origin.user", |_, event| event.origin.user.clear()),
@@ -112,6 +112,7 @@ fn inputs_over_their_limits_are_faults_that_name_the_field() {
             event.action = Action::Answer(Answer {
                 challenge: "0".repeat(31),
                 proof: Proof::Code(String::new()),
+                remember: false,
             });
         }),
         ("choice.credential", |_, event| {
@@ -147,8 +148,8 @@ fn inputs_over_their_limits_are_faults_that_name_the_field() {
         ("remove-credential", |_, event| {
             event.action = administer(AdministrationChange::RemoveCredential("0".repeat(17)));
         }),
-        ("issue-totp", |_, event| {
-            event.action = administer(AdministrationChange::IssueTotp("l".repeat(257)));
+        ("issuance.label", |_, event| {
+            event.action = administer(crate::world::issuance("totp", &"l".repeat(257)));
         }),
         ("administration-change.other", |_, event| {
             event.action = administer(AdministrationChange::Other("o".repeat(65)));
@@ -210,16 +211,16 @@ fn records_and_policies_of_others_are_faults() {
 fn what_is_not_implemented_says_so() {
     let mut world = World::with_totp("");
     for (action, name) in [
-        (Action::Resend("x".into()), "resend"),
-        (Action::Poll("x".into()), "poll"),
-        (Action::Other("teleport".into()), "teleport"),
         (
-            Action::Begin(SignIn {
-                transaction: Some("pay 5".into()),
-                ..sign_in()
+            Action::FactorAnswer(cofactor_guest::contract::FactorAnswer {
+                challenge: "0".repeat(32),
+                method: "acme.palm".into(),
+                accepted: true,
+                amr: Vec::new(),
             }),
-            "transaction",
+            "factor-answer",
         ),
+        (Action::Other("teleport".into()), "teleport"),
     ] {
         let event = world.event(action);
         assert_eq!(

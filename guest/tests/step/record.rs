@@ -1,14 +1,17 @@
 //! The record's bounds.
 
 use cofactor_guest::account::{
-    Account, Challenge, Credential, Enrolment, Factor, MAX_CHALLENGES, MAX_CREDENTIALS,
-    MAX_ENROLMENTS, MAX_REQUESTS, Method, RecordError, Request, Resolution,
+    Account, Block, Challenge, Credential, Demand, Device, Enrolment, Grant, MAX_APPROVALS,
+    MAX_CHALLENGES, MAX_CREDENTIAL_OCTETS, MAX_CREDENTIALS, MAX_DEVICES, MAX_ENROLMENTS,
+    MAX_QUESTION, MAX_RECORD, MAX_REQUESTS, MAX_SENDS, Pin, Progress, RecordError, Request,
+    Resolution, Sealed, Send, State, Success, Transaction,
 };
 use cofactor_guest::base32::Secret;
 use cofactor_guest::contract::AccountView;
 use cofactor_guest::identifier::Identifier;
-use cofactor_guest::methods::{hotp::Hotp, totp::Totp};
-use cofactor_guest::policy::Algorithm;
+use cofactor_guest::methods::code::Token;
+use cofactor_guest::methods::{hotp, totp};
+use cofactor_guest::policy::{Algorithm, Methods};
 use cofactor_guest::reason::Reason;
 use cofactor_guest::throttle::Failures;
 use cofactor_guest::view::view;
@@ -25,38 +28,47 @@ fn the_record_of_version_1_reads_as_ever() {
     assert_eq!(Account::decode(VERSION_1), Ok(version_1()));
     let expected: Value = serde_json::from_str(VERSION_1_VIEW).unwrap();
     assert_eq!(shown(&view(VERSION_1).unwrap()), expected);
-    // As long as version 1 is what is written.
-    assert_eq!(version_1().encode(), VERSION_1);
+    let migrated = version_1().encode();
+    assert_eq!(Account::version(&migrated), Some(2));
+    assert_eq!(Account::decode(&migrated), Ok(version_1()));
 }
 
 #[test]
 fn a_newer_version_is_refused() {
     let mut record = World::with_totp("").record.unwrap();
-    record[4] = 2;
+    record[4] = 3;
     assert_eq!(Account::decode(&record), Err(RecordError::UnknownVersion));
 }
 
 #[test]
-fn the_largest_record_leaves_room_for_later_methods() {
+fn the_largest_record_is_read_again() {
     let record = largest().encode();
     assert_eq!(Account::decode(&record), Ok(largest()));
-    assert!(record.len() < 8 * 1024, "{} octets", record.len());
+    assert!(
+        (MAX_RECORD - 1024..=MAX_RECORD).contains(&record.len()),
+        "{} octets",
+        record.len()
+    );
 }
 
 #[test]
 fn lists_over_their_bounds_are_refused() {
-    let spoil: [fn(&mut Account); 4] = [
-        |account| account.credentials.push(account.credentials[0].clone()),
-        |account| account.challenges.push(account.challenges[0].clone()),
+    let spoil: [fn(&mut Account); 6] = [
+        |account| {
+            account.credentials = vec![account.credentials[0].clone(); MAX_CREDENTIALS + 1];
+        },
+        |account| account.challenges = vec![account.challenges[0].clone(); MAX_CHALLENGES + 1],
         |account| account.enrolments.push(account.enrolments[0].clone()),
         |account| account.requests.push(account.requests[0].clone()),
+        |account| account.devices.push(account.devices[0]),
+        |account| account.sends.push(account.sends[0]),
     ];
     for spoil in spoil {
         let mut account = largest();
         spoil(&mut account);
         assert!(matches!(
             Account::decode(&account.encode()),
-            Err(RecordError::OutOfRange(_))
+            Err(RecordError::OutOfRange(_) | RecordError::Overlong)
         ));
     }
 }
@@ -79,15 +91,8 @@ fn version_1() -> Account {
         label: "Téléphone".into(),
         created: 1_700_000_000_000,
         last_used: Some(1_700_000_030_000),
-        secret: Secret::new(b"12345678901234567890".to_vec()),
-        algorithm: Algorithm::Sha256,
-        digits: 8,
-        factor: Factor::Totp(Totp {
-            period: 60,
-            next_step: 28_333_334,
-            offset: -7,
-            drift: 1,
-        }),
+        method: totp::NUMBER,
+        state: totp_of(Algorithm::Sha256),
         failures: Failures {
             count: 12,
             forgiven: 5,
@@ -101,9 +106,18 @@ fn version_1() -> Account {
         id: Identifier(*b"hotp-two"),
         label: "Token".into(),
         last_used: None,
-        algorithm: Algorithm::Sha1,
-        digits: 6,
-        factor: Factor::Hotp(Hotp { counter: 42 }),
+        method: hotp::NUMBER,
+        state: Sealed::new(
+            hotp::State {
+                token: Token {
+                    secret: Secret::new(b"12345678901234567890".to_vec()),
+                    algorithm: Algorithm::Sha1,
+                    digits: 6,
+                },
+                counter: 42,
+            }
+            .encode(),
+        ),
         failures: Failures {
             count: 100,
             disabled: true,
@@ -113,21 +127,24 @@ fn version_1() -> Account {
     };
     let resolutions = [
         Resolution::Allowed {
-            credential: totp.id,
-            method: Method::Totp,
-            reason: Reason::SuccessfullyCompleted,
+            grant: Grant {
+                credential: Some(totp.id),
+                method: totp::NUMBER,
+                proved: Methods::of(totp::NUMBER),
+                user_verified: false,
+                reason: Reason::SuccessfullyCompleted,
+            },
             generation: 3,
+            device: None,
         },
         Resolution::Challenged {
             challenge: Identifier(*b"challenge number"),
-            method: Method::Hotp,
-            expires: 1_700_000_150_000,
-            again: true,
+            after: Some(Reason::IncorrectCode),
         },
-        Resolution::EnrolmentRequired,
+        Resolution::EnrolmentRequired { snoozes_left: 0 },
         Resolution::Enrolling {
             enrolment: Identifier(*b"enrolment number"),
-            again: false,
+            after: None,
         },
         Resolution::Denied(Reason::CodeAlreadyUsed),
         Resolution::Done {
@@ -138,7 +155,10 @@ fn version_1() -> Account {
     ];
     Account {
         decoy: false,
-        blocked: true,
+        blocked: Some(Block {
+            until: u64::MAX,
+            fraud: false,
+        }),
         created: 1_699_999_999_000,
         latest: 1_700_000_030_000,
         generation: 4,
@@ -155,6 +175,7 @@ fn version_1() -> Account {
             credential: Some(hotp.id),
             expires: 1_700_000_150_000,
             attempts: 2,
+            ..Challenge::default()
         }],
         enrolments: vec![Enrolment {
             id: Identifier(*b"enrolment number"),
@@ -164,9 +185,10 @@ fn version_1() -> Account {
             expires: 1_700_000_600_000,
             attempts: 1,
             credential: Credential {
-                algorithm: Algorithm::Sha512,
+                state: totp_of(Algorithm::Sha512),
                 ..totp.clone()
             },
+            question: Sealed::default(),
         }],
         credentials: vec![totp, hotp],
         requests: (1..)
@@ -178,7 +200,23 @@ fn version_1() -> Account {
                 resolution,
             })
             .collect(),
+        ..Account::default()
     }
+}
+
+fn totp_of(algorithm: Algorithm) -> Sealed {
+    let state = totp::State {
+        token: Token {
+            secret: Secret::new(b"12345678901234567890".to_vec()),
+            algorithm,
+            digits: 8,
+        },
+        period: 60,
+        next_step: 28_333_334,
+        offset: -7,
+        drift: 1,
+    };
+    Sealed::new(state.encode())
 }
 
 /// A view as JSON, by the contract's names.
@@ -213,39 +251,139 @@ fn shown(view: &AccountView) -> Value {
     })
 }
 
-/// Every list full and every text as long as it may be.
+/// Every list as full and every text as long as a step ever leaves them.
 pub fn largest() -> Account {
-    let mut world = World::new("[challenge]\nmax-open = 8\n[accounts]\nmax-credentials = 5\n");
-    world.application = "a".repeat(128);
-    world.binding = vec![66; 64];
-    let uri = crate::world::uri("totp", &[b's'; 80], "&digits=8&algorithm=SHA512");
-    world.import(&uri);
-    let mut account = world.account();
-    for _ in 0..8 {
-        world.begin();
+    let failures = Failures {
+        count: 99,
+        ..Failures::default()
+    };
+    let mut credential = Credential {
+        id: Identifier([1; 8]),
+        method: totp::NUMBER,
+        label: "l".repeat(64),
+        created: 1,
+        last_used: Some(2),
+        failures,
+        state: Sealed::new(vec![b's'; 1500]),
+    };
+    let grant = Grant {
+        credential: Some(credential.id),
+        method: hotp::NUMBER,
+        proved: Methods::all(),
+        user_verified: true,
+        reason: Reason::SuccessfullyCompleted,
+    };
+    let mut account = Account {
+        blocked: Some(Block {
+            until: u64::MAX,
+            fraud: true,
+        }),
+        state: State::Enforced,
+        failures,
+        pin: Some(Pin {
+            key: 1,
+            salt: [1; 16],
+            iterations: 10_000,
+            hash: [2; 32],
+            initial: true,
+            failures,
+        }),
+        bypass: Some(u64::MAX),
+        snoozes: (3, 4),
+        success: Some(Success {
+            digest: [1; 16],
+            until: u64::MAX,
+            grant,
+            at: 1,
+        }),
+        ..Account::default()
+    };
+    while account.credential_octets() < MAX_CREDENTIAL_OCTETS - 1600 {
+        account.credentials.push(credential.clone());
     }
-    account.challenges = world.account().challenges;
-    account.requests = world.account().requests;
-    account.credentials = vec![account.credentials[0].clone(); MAX_CREDENTIALS];
-    for credential in &mut account.credentials {
-        credential.label = "l".repeat(64);
+    credential.state = Sealed::default();
+    while account.credential_octets() < MAX_CREDENTIAL_OCTETS - 200 {
+        account.credentials.push(credential.clone());
     }
-    let mut other = World::new("[totp]\nsecret-bytes = 64\n");
-    other.application = "a".repeat(128);
-    other.binding = vec![66; 64];
-    other.enrol_begin("totp", None);
-    other.enrol_begin("totp", None);
-    account.enrolments = other.account().enrolments;
-    for enrolment in &mut account.enrolments {
-        enrolment.credential = account.credentials[0].clone();
+    let enrolment = Enrolment {
+        id: Identifier([3; 16]),
+        application: "a".repeat(128),
+        binding: vec![66; 64],
+        generation: 1,
+        expires: 2,
+        attempts: 3,
+        credential: Credential {
+            state: Sealed::new(vec![b's'; 1024]),
+            ..credential
+        },
+        question: Sealed::new(vec![b's'; MAX_QUESTION]),
+    };
+    account.enrolments = vec![enrolment; MAX_ENROLMENTS];
+    let device = Device {
+        id: Identifier([4; 8]),
+        turn: 1,
+        client: [5; 16],
+        created: 1,
+        last_used: 2,
+        expires: u64::MAX,
+    };
+    account.devices = vec![device; MAX_DEVICES];
+    account.sends = vec![
+        Send {
+            method: totp::NUMBER,
+            answered: true,
+            at: 1
+        };
+        MAX_SENDS
+    ];
+    let request = Request {
+        key: 1,
+        digest: [1; 16],
+        at: 1,
+        resolution: Resolution::Confirmed {
+            grant,
+            digest: [1; 32],
+        },
+    };
+    account.requests = vec![request; MAX_REQUESTS];
+    let challenge = Challenge {
+        id: Identifier([6; 16]),
+        application: "a".repeat(128),
+        binding: vec![66; 64],
+        credential: Some(Identifier([1; 8])),
+        expires: 1,
+        question_expires: 1,
+        attempts: 1,
+        sends: 1,
+        sent: 1,
+        question: Sealed::new(vec![b's'; MAX_QUESTION]),
+        effect: Some(Identifier([7; 16])),
+        demand: Demand {
+            surface: 31,
+            level: 3,
+            risk: 3,
+            max_age: Some(1),
+            transaction: Some(Transaction {
+                digest: [1; 32],
+                text: "t".repeat(1024),
+            }),
+            approves: Some(("u".repeat(256), Identifier([8; 16]))),
+        },
+        proved: Methods::all(),
+        progress: Progress::Accepted(grant),
+        approvals: vec![[1; 16]; MAX_APPROVALS],
+        new_pin: true,
+    };
+    // A step drops the oldest challenges where everything else is as large as can be.
+    while account.encode().len() + 2200 < MAX_RECORD {
+        account.challenges.push(challenge.clone());
     }
-    assert_eq!(
-        (
-            account.challenges.len(),
-            account.enrolments.len(),
-            account.requests.len()
-        ),
-        (MAX_CHALLENGES, MAX_ENROLMENTS, MAX_REQUESTS)
-    );
+    let mut last = challenge;
+    let room = MAX_RECORD - account.encode().len();
+    if let Some(transaction) = &mut last.demand.transaction {
+        transaction.text = "t".repeat(1024.min(room.saturating_sub(1150)));
+    }
+    account.challenges.push(last);
+    assert!(account.challenges.len() <= MAX_CHALLENGES);
     account
 }

@@ -77,6 +77,7 @@ fn the_same_id_with_anything_else_in_it_is_another_request() {
         Action::Answer(Answer {
             challenge: challenge.clone(),
             proof,
+            remember: false,
         })
     };
     let risk = |level| Risk {

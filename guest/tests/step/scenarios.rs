@@ -1,8 +1,9 @@
 //! The sequences that other verifiers assert (tests/vectors/oath/scenarios.json).
 
-use cofactor_guest::account::Factor;
+use cofactor_guest::account::Sealed;
 use cofactor_guest::base32::Secret;
 use cofactor_guest::contract::{Outcome, Proof};
+use cofactor_guest::methods;
 use serde_json::Value;
 
 use crate::world::{World, compile, is_allowed, reason, uri};
@@ -114,7 +115,17 @@ fn user(scenario: &Value) -> World {
     world.import(&uri(kind, crate::world::SECRET, &rest));
     // Not by the import, which refuses secrets as short as some of these.
     let mut account = world.account();
-    account.credentials[0].secret = Secret::new(key);
+    let held = account.credentials[0].state.as_bytes();
+    let state = if account.credentials[0].method == methods::hotp::NUMBER {
+        let mut state = methods::hotp::State::decode(held).unwrap();
+        state.token.secret = Secret::new(key);
+        state.encode()
+    } else {
+        let mut state = methods::totp::State::decode(held).unwrap();
+        state.token.secret = Secret::new(key);
+        state.encode()
+    };
+    account.credentials[0].state = Sealed::new(state);
     world.record = Some(account.encode());
     world
 }
@@ -265,8 +276,5 @@ fn single_use(id: &str, scenario: &Value) {
 }
 
 fn counter_of(world: &World) -> u64 {
-    match world.account().credentials[0].factor {
-        Factor::Hotp(hotp) => hotp.counter,
-        Factor::Totp(_) => panic!("not HOTP"),
-    }
+    crate::world::counter(&world.account(), 0)
 }

@@ -1,12 +1,42 @@
 //! One user, one clock, one record: what a host is to the component.
 
-use cofactor_guest::account::Account;
+use cofactor_guest::account::{Account, Credential};
 use cofactor_guest::contract::{
     Action, Administration, AdministrationChange, Answer, Change, Claims, Context,
-    EnrolmentRequest, Event, Fault, Key, Management, ManagementChange, Observation, Origin,
-    Outcome, Proof, SignIn, Surface, Transition,
+    EnrolmentRequest, Event, Fault, Issuance, Key, Management, ManagementChange, Observation,
+    Origin, Outcome, Proof, SignIn, Surface, Transition,
 };
+use cofactor_guest::methods;
 use cofactor_guest::{policy, step};
+
+/// The TOTP state of the credential at this place.
+pub fn totp_state(account: &Account, at: usize) -> methods::totp::State {
+    methods::totp::State::decode(account.credentials[at].state.as_bytes())
+        .expect("a TOTP credential")
+}
+
+/// The counter of the HOTP credential at this place.
+pub fn counter(account: &Account, at: usize) -> u64 {
+    let state = methods::hotp::State::decode(account.credentials[at].state.as_bytes());
+    state.expect("an HOTP credential").counter
+}
+
+/// The shared secret of an OATH credential.
+pub fn secret(credential: &Credential) -> Vec<u8> {
+    let state = credential.state.as_bytes();
+    state[1..=usize::from(state[0])].to_vec()
+}
+
+/// What an administrator issues.
+pub fn issuance(method: &str, label: &str) -> AdministrationChange {
+    AdministrationChange::Issue(Issuance {
+        method: method.into(),
+        label: label.into(),
+        address: None,
+        lifetime: None,
+        once: None,
+    })
+}
 
 /// Where every test begins: 2023-11-14T22:13:20Z, in the middle of a step.
 pub const START: u64 = 1_700_000_000_000;
@@ -90,6 +120,8 @@ impl World {
                 binding: self.binding.clone(),
                 address: Some("192.0.2.7".into()),
                 language: "en".into(),
+                client: "firefox-linux".into(),
+                country: None,
             },
             action,
         }
@@ -161,6 +193,7 @@ impl World {
         self.act(Action::Answer(Answer {
             challenge: challenge.into(),
             proof,
+            remember: false,
         }))
     }
 
@@ -177,6 +210,7 @@ impl World {
         self.act(Action::EnrolFinish(Answer {
             challenge: challenge.into(),
             proof: Proof::Code(code.into()),
+            remember: false,
         }))
     }
 
@@ -250,6 +284,7 @@ pub fn sign_in() -> SignIn {
         max_age: None,
         method: None,
         transaction: None,
+        approves: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::keys::{KEYS, Kind};
-use super::super::{compile, compiled};
+use super::super::{Methods, compile, compiled};
 use super::EXAMPLE;
 
 /// A document that sets some keys to legal values, with the policy that it should give.
@@ -15,7 +15,16 @@ fn documents() -> impl Strategy<Value = (String, Vec<(usize, u32)>)> {
         }
         Kind::Age => 30_000 + seed % 2_000_000_000,
         Kind::Choice(words) => seed % words.len() as u32,
-        Kind::Set(words) => 1 + seed % ((1 << words.len()) - 1),
+        Kind::OneOf(numbers) => numbers[seed as usize % numbers.len()],
+        Kind::Methods { least } => (*least..=u32::MAX)
+            .map(|bits| Methods::from_bits(bits.wrapping_add(seed)).bits())
+            .find(|bits| bits >= least)
+            .unwrap(),
+        Kind::Flag => seed % 2,
+        Kind::Long(range) => {
+            let (first, last) = (range.start() / 1000, range.end() / 1000);
+            (first + u64::from(seed) % (last - first + 1)) as u32
+        }
     };
     prop::collection::btree_map(0..KEYS.len(), any::<u32>(), 0..KEYS.len()).prop_map(move |seeds| {
         let mut document = String::new();
@@ -34,20 +43,15 @@ fn documents() -> impl Strategy<Value = (String, Vec<(usize, u32)>)> {
                     format!("\"{}s\"", number / 1000)
                 }
                 Kind::Choice(words) => format!("'{}'", words[number as usize]),
-                Kind::Set(words) => {
-                    let chosen: Vec<_> = words
+                Kind::OneOf(_) => number.to_string(),
+                Kind::Flag => (number == 1).to_string(),
+                Kind::Long(_) => format!("'{number}s'"),
+                Kind::Methods { .. } => {
+                    let names: Vec<String> = Methods::from_bits(number)
                         .iter()
-                        .enumerate()
-                        .filter(|(bit, _)| number >> bit & 1 == 1)
+                        .map(|name| format!("'{name}'"))
                         .collect();
-                    format!(
-                        "[{}]",
-                        chosen
-                            .iter()
-                            .map(|(_, word)| format!("'{word}'"))
-                            .collect::<Vec<_>>()
-                            .join(", ")
-                    )
+                    format!("[{}]", names.join(", "))
                 }
             };
             document.push_str(&format!("{} = {text}\n", key.path));
