@@ -162,8 +162,10 @@ pub struct Device {
 pub struct Send {
     /// The method's number.
     pub method: u8,
-    /// Whether the user answered it with a success.
+    /// A success came after it: it was wanted.
     pub answered: bool,
+    /// The user refused it. That is an answer, and no success.
+    pub declined: bool,
     /// When.
     pub at: u64,
 }
@@ -302,6 +304,8 @@ pub struct Enrolment {
     pub credential: Credential,
     /// What the method keeps of the question whose answer confirms it.
     pub question: Sealed,
+    /// Another device has confirmed it: what is missing is that the caller asks again.
+    pub confirmed: bool,
 }
 
 /// A request that was answered, so that a repeated one is answered alike.
@@ -472,6 +476,7 @@ impl Account {
         self.sends.push(Send {
             method,
             answered: false,
+            declined: false,
             at,
         });
     }
@@ -515,6 +520,14 @@ impl Account {
     /// Notes that the user answered: messages of before were wanted (PU-01).
     pub fn note_answered(&mut self) {
         self.sends.iter_mut().for_each(|send| send.answered = true);
+    }
+
+    /// Notes that the user refused the message of that method which went out then.
+    pub fn note_declined(&mut self, method: u8, at: u64) {
+        self.sends
+            .iter_mut()
+            .filter(|send| send.method == method && send.at == at)
+            .for_each(|send| send.declined = true);
     }
 
     /// Opens an enrolment; the oldest goes when there is no room.

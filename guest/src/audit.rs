@@ -89,11 +89,15 @@ pub enum Kind {
     PinLocked,
     /// Somebody approved another user's sign-in; fact `approver`.
     ApprovalGiven,
+    /// Another device confirmed an enrolment, which waits for the user's browser.
+    EnrolmentConfirmed,
+    /// A message was held back because too many went out, or were refused.
+    MessageWithheld,
 }
 
 impl Kind {
     /// Every kind there is.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 43] = [
         Self::SignInAllowed,
         Self::SignInDenied,
         Self::ChallengeIssued,
@@ -135,6 +139,8 @@ impl Kind {
         Self::PinChanged,
         Self::PinLocked,
         Self::ApprovalGiven,
+        Self::EnrolmentConfirmed,
+        Self::MessageWithheld,
     ];
 
     /// The name that the contract carries.
@@ -181,6 +187,8 @@ impl Kind {
             Self::PinChanged => "pin-changed",
             Self::PinLocked => "pin-locked",
             Self::ApprovalGiven => "approval-given",
+            Self::EnrolmentConfirmed => "enrolment-confirmed",
+            Self::MessageWithheld => "message-withheld",
         }
     }
 

@@ -78,6 +78,11 @@ impl KeyedDigest {
     }
 }
 
+/// SHA-256 (FIPS 180-4).
+pub fn sha256(octets: &[u8]) -> [u8; 32] {
+    Sha256::digest(octets).into()
+}
+
 /// SHA-256 over parts, each with its length before it.
 pub fn plain_digest(parts: &[&[u8]]) -> [u8; 32] {
     let mut digest = Sha256::new();

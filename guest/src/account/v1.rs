@@ -128,6 +128,7 @@ fn enrolment(rest: &mut Reader<'_>) -> Result<Enrolment, RecordError> {
         attempts: rest.u8()?,
         credential: credential(rest)?,
         question: Sealed::default(),
+        confirmed: false,
     })
 }
 

@@ -50,6 +50,7 @@ pub(super) fn write(account: &Account, out: &mut Writer) {
     out.list(&account.sends, |send, out| {
         out.u8(send.method);
         out.u8(send.answered.into());
+        out.u8(send.declined.into());
         out.u64(send.at);
     });
     out.list(&account.requests, write_request);
@@ -97,6 +98,7 @@ pub(super) fn read(rest: &mut Reader<'_>) -> Result<Account, RecordError> {
             Ok(Send {
                 method: read_method(rest)?,
                 answered: rest.bool("send.answered")?,
+                declined: rest.bool("send.declined")?,
                 at: rest.u64()?,
             })
         })?,
@@ -288,6 +290,7 @@ fn write_enrolment(enrolment: &Enrolment, out: &mut Writer) {
     out.u8(enrolment.attempts);
     write_credential(&enrolment.credential, out);
     out.short(enrolment.question.as_bytes());
+    out.u8(enrolment.confirmed.into());
 }
 
 fn read_enrolment(rest: &mut Reader<'_>) -> Result<Enrolment, RecordError> {
@@ -304,6 +307,7 @@ fn read_enrolment(rest: &mut Reader<'_>) -> Result<Enrolment, RecordError> {
         attempts: rest.u8()?,
         credential: read_credential(rest)?,
         question: Sealed::new(rest.short(0, MAX_QUESTION, "enrolment.question")?.to_vec()),
+        confirmed: rest.bool("enrolment.confirmed")?,
     })
 }
 

@@ -152,6 +152,8 @@ pub enum Judgement {
     Refused(Reason),
     /// The user reports that somebody else is signing in.
     Fraud,
+    /// Not from the credential's holder, such as the signature of another key: nothing is counted, and nothing ends. Why.
+    Foreign(Reason),
 }
 
 /// What a right answer changes.
@@ -281,6 +283,12 @@ pub trait Method: Sync {
     fn begin(&self, scene: &Scene<'_>, credential: &Credential) -> Result<Question, Refusal> {
         let _ = (scene, credential);
         Ok(Question::default())
+    }
+
+    /// What makes a right answer to this question possible, where that was up to the policy when it was put.
+    fn asking(&self, question: &[u8]) -> Asking {
+        let _ = question;
+        self.nature().asking
     }
 
     /// What the user is shown with the question.

@@ -129,6 +129,8 @@ pub(super) fn administer(
         }
         AdministrationChange::Unlock => {
             account.failures.clear();
+            // What was held back because nobody answered goes out again.
+            account.note_answered();
             account
                 .credentials
                 .iter_mut()
@@ -148,6 +150,7 @@ pub(super) fn administer(
         }
         AdministrationChange::Unblock => {
             account.blocked = None;
+            account.note_answered();
             Kind::AccountUnblocked
         }
         AdministrationChange::ResetClock => {

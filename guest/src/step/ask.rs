@@ -3,6 +3,7 @@
 use super::Step;
 use super::ruling::Notes;
 use crate::account::{Account, Challenge, Credential, Progress, Resolution, Sealed};
+use crate::audit::Kind;
 use crate::contract::Fault;
 use crate::identifier::{CredentialId, Identifier};
 use crate::methods::{self, Asking, Question, Refusal};
@@ -50,7 +51,13 @@ pub(super) fn first(
             notes,
         ) {
             Ok(()) => return Ok(credential.clone()),
-            Err(Unasked::Because(reason)) => refused = reason,
+            Err(Unasked::Because(reason)) => {
+                if reason == Reason::SendThrottled {
+                    let kind = Kind::MessageWithheld;
+                    notes.audit(kind, reason, Some(credential), Vec::new());
+                }
+                refused = reason;
+            }
             Err(fault) => return Err(fault),
         }
     }
@@ -87,29 +94,39 @@ pub(super) fn put(
     challenge.progress = Progress::Waiting;
     challenge.effect = None;
     if let Some(message) = question.message {
-        let effect = notes.send(step, credential, message, challenge.question_expires)?;
-        challenge.effect = Some(effect);
+        // Nobody is to be woken for an account that nobody gets into (PU-08). What the outside sees is the same.
+        if !account.is_blocked(step.at) {
+            let effect = notes.send(step, credential, message, challenge.question_expires)?;
+            challenge.effect = Some(effect);
+            question.counts.iter().for_each(|kind| notes.count(kind));
+        }
         challenge.sends = challenge.sends.saturating_add(1);
         challenge.sent = step.at;
         account.note_send(credential.method, step.at);
-    }
-    for kind in question.counts {
-        notes.count(&kind);
     }
     Ok(())
 }
 
 /// How an open challenge is told to the outside.
 pub(super) fn told(account: &Account, challenge: &Challenge, after: Option<Reason>) -> Resolution {
-    let nature = challenge
+    if is_remote(account, challenge) {
+        return Resolution::Pending {
+            challenge: challenge.id,
+        };
+    }
+    Resolution::Challenged {
+        challenge: challenge.id,
+        after,
+    }
+}
+
+/// Whether the answer comes from elsewhere.
+pub(super) fn is_remote(account: &Account, challenge: &Challenge) -> bool {
+    challenge
         .credential
         .and_then(|id| account.credential(&id))
-        .and_then(|credential| methods::nature_of(credential.method));
-    let challenge = challenge.id;
-    match nature {
-        Some(nature) if nature.asking == Asking::Message => Resolution::Pending { challenge },
-        _ => Resolution::Challenged { challenge, after },
-    }
+        .and_then(|credential| methods::of(credential.method))
+        .is_some_and(|method| method.asking(challenge.question.as_bytes()) == Asking::Message)
 }
 
 /// A new challenge's id.

@@ -13,7 +13,7 @@ use crate::account::{
 use crate::audit::Kind;
 use crate::contract::{Answer, EnrolmentRequest, Fault};
 use crate::identifier::{ChallengeId, CredentialId, Identifier};
-use crate::methods::{self, Draft, Judgement, Method, OATH, Right, Wish};
+use crate::methods::{self, Draft, Judgement, Method, OATH, Wish};
 use crate::policy::Methods;
 use crate::reason::Reason;
 use crate::throttle::Failures;
@@ -87,6 +87,7 @@ pub(super) fn begin(
         attempts: 0,
         credential,
         question: Sealed::new(question.kept),
+        confirmed: false,
     };
     notes.audit(
         Kind::EnrolmentBegun,
@@ -114,10 +115,35 @@ pub(super) fn finish(
         Ok(at) => at,
         Err(reason) => return Ruling::refuse(Kind::EnrolmentDenied, reason, notes),
     };
-    confirm(step, account, at, proof(&answer.proof), notes)
+    if account
+        .enrolments
+        .get(at)
+        .is_some_and(|open| open.confirmed)
+    {
+        return complete(step, account, at, false, notes);
+    }
+    match judge(step, account, at, proof(&answer.proof), notes) {
+        Ok(user_verified) => complete(step, account, at, user_verified, notes),
+        Err(ruling) => ruling,
+    }
 }
 
-/// Judges what confirms the enrolment at this place.
+/// The user waits for another device to confirm. Once it has, this request, and not the device's, is signed in.
+pub(super) fn poll(step: &Step<'_>, account: &mut Account, id: &str, notes: &mut Notes) -> Ruling {
+    let at = match open(step, account, id) {
+        Ok(at) => at,
+        Err(reason) => return Ruling::refuse(Kind::EnrolmentDenied, reason, notes),
+    };
+    match account.enrolments.get(at) {
+        Some(open) if !open.confirmed => Ruling::keep(Resolution::Enrolling {
+            enrolment: open.id,
+            after: None,
+        }),
+        _ => complete(step, account, at, false, notes),
+    }
+}
+
+/// Another device confirms the enrolment at this place. It is not told what the enrolment shows, nor signed in.
 pub(super) fn confirm(
     step: &Step<'_>,
     account: &mut Account,
@@ -125,7 +151,46 @@ pub(super) fn confirm(
     proof: methods::Proof<'_>,
     notes: &mut Notes,
 ) -> Ruling {
-    let refuse = |reason, notes: &mut Notes| Ruling::refuse(Kind::EnrolmentDenied, reason, notes);
+    let credential = account.enrolments.get(at).map(|open| open.credential.id);
+    let done = |reason: Reason| Resolution::Done {
+        reason: reason.public(),
+        credential,
+        issued: false,
+    };
+    match judge(step, account, at, proof, notes) {
+        Ok(_) => {
+            if let Some(enrolment) = account.enrolments.get_mut(at) {
+                enrolment.confirmed = true;
+                notes.audit(
+                    Kind::EnrolmentConfirmed,
+                    Reason::SuccessfullyCompleted,
+                    Some(&enrolment.credential),
+                    Vec::new(),
+                );
+            }
+            Ruling::write(done(Reason::SuccessfullyCompleted))
+        }
+        Err(Ruling { resolution, commit }) => Ruling {
+            resolution: match resolution {
+                Resolution::Enrolling { after, .. } => done(after.unwrap_or(Reason::IncorrectCode)),
+                resolution => resolution,
+            },
+            commit,
+        },
+    }
+}
+
+/// Judges what confirms the enrolment at this place, and keeps what a right answer makes of its credential: whether the user
+/// was verified with it, or what the answer comes to if it is not right.
+fn judge(
+    step: &Step<'_>,
+    account: &mut Account,
+    at: usize,
+    proof: methods::Proof<'_>,
+    notes: &mut Notes,
+) -> Result<bool, Ruling> {
+    let refuse =
+        |reason, notes: &mut Notes| Err(Ruling::refuse(Kind::EnrolmentDenied, reason, notes));
     if account.is_blocked(step.at) {
         return refuse(Reason::Blocked, notes);
     }
@@ -145,17 +210,54 @@ pub(super) fn confirm(
         enrolment.question.as_bytes(),
         proof,
     );
-    let right = match judgement {
-        Judgement::Right(right) => right,
-        Judgement::Wrong(reason) => return failed(step, account, at, reason, notes),
-        Judgement::Used => return failed(step, account, at, Reason::CodeAlreadyUsed, notes),
+    let id = enrolment.id;
+    match judgement {
+        Judgement::Right(right) => {
+            if let Some(enrolment) = account.enrolments.get_mut(at) {
+                enrolment.credential.state = Sealed::new(right.state);
+            }
+            Ok(right.user_verified)
+        }
+        Judgement::Wrong(reason) => Err(failed(step, account, at, reason, notes)),
+        Judgement::Used => Err(failed(step, account, at, Reason::CodeAlreadyUsed, notes)),
         Judgement::Refused(reason) => {
             account.enrolments.remove(at);
             notes.audit(Kind::EnrolmentDenied, reason, None, Vec::new());
-            return Ruling::write(Resolution::Denied(reason));
+            Err(Ruling::write(Resolution::Denied(reason)))
         }
-        Judgement::Fraud => return super::pass::fraud(step, account, notes),
+        Judgement::Foreign(reason) => {
+            source::failed(step, notes);
+            notes.audit(Kind::EnrolmentDenied, reason, None, Vec::new());
+            Err(Ruling::keep(Resolution::Enrolling {
+                enrolment: id,
+                after: Some(reason),
+            }))
+        }
+        Judgement::Fraud => Err(super::pass::fraud(step, account, None, notes)),
+    }
+}
+
+/// The enrolment at this place becomes a credential.
+fn complete(
+    step: &Step<'_>,
+    account: &mut Account,
+    at: usize,
+    user_verified: bool,
+    notes: &mut Notes,
+) -> Ruling {
+    let refuse = |reason, notes: &mut Notes| Ruling::refuse(Kind::EnrolmentDenied, reason, notes);
+    if account.is_blocked(step.at) {
+        return refuse(Reason::Blocked, notes);
+    }
+    let Some(enrolment) = account.enrolments.get(at) else {
+        return refuse(Reason::EnrolmentExpired, notes);
     };
+    let Some(method) = allowed(step, enrolment.credential.method_name()) else {
+        return refuse(Reason::MethodNotAllowed, notes);
+    };
+    if is_full(step, account, method) {
+        return refuse(Reason::TooManyCredentials, notes);
+    }
     // The twin would take a code that the other one has used (OTP-01).
     if is_held(step, account, method, &enrolment.credential) {
         account.enrolments.remove(at);
@@ -168,12 +270,6 @@ pub(super) fn confirm(
         return Ruling::write(Resolution::Denied(Reason::AlreadyClaimed));
     }
     let mut credential = account.enrolments.remove(at).credential;
-    let Right {
-        state,
-        user_verified,
-        ..
-    } = right;
-    credential.state = Sealed::new(state);
     credential.last_used = Some(step.at);
     if account.credential_octets() + size(&credential) > MAX_CREDENTIAL_OCTETS {
         return refuse(Reason::TooManyCredentials, notes);

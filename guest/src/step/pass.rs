@@ -2,10 +2,11 @@
 
 use super::Step;
 use super::ask::{self, Unasked};
-use super::ruling::{Notes, Ruling};
+use super::ruling::{Notes, Ruling, number};
 use crate::account::{Account, Block, Challenge, Grant, Progress, Resolution};
 use crate::audit::Kind;
 use crate::contract::{Answer, EffectKind, Fault, Forwarded, Voucher};
+use crate::identifier::CredentialId;
 use crate::reason::Reason;
 use crate::rules::{Need, Skip};
 
@@ -91,22 +92,35 @@ pub(super) fn skip(
 
 /// The user reported that somebody else is signing in (S12, PU-08): whatever is open is over, and the account is blocked if
 /// the policy says so.
-pub(super) fn fraud(step: &Step<'_>, account: &mut Account, notes: &mut Notes) -> Ruling {
+pub(super) fn fraud(
+    step: &Step<'_>,
+    account: &mut Account,
+    reported_with: Option<CredentialId>,
+    notes: &mut Notes,
+) -> Ruling {
     let reason = Reason::FraudReported;
+    let credential = reported_with.and_then(|id| account.credential(&id));
+    notes.audit(Kind::FraudReported, reason, credential, Vec::new());
+    notes.notice("fraud-reported", credential);
+    notes.alarm("fraud-alarm", step, credential);
     account.challenges.clear();
     account.enrolments.clear();
     account.success = None;
     account.bypass = None;
     account.devices.clear();
     account.revoke_sessions();
-    notes.audit(Kind::FraudReported, reason, None, Vec::new());
-    notes.notice("fraud-reported", None);
     if step.policy.fraud.block {
-        account.blocked = Some(Block {
-            until: step.at.saturating_add(step.policy.fraud.block_for),
-            fraud: true,
-        });
-        notes.audit(Kind::AccountBlocked, reason, None, Vec::new());
+        let until = step.at.saturating_add(step.policy.fraud.block_for);
+        // A block that lasts longer stays.
+        if account.blocked.is_none_or(|block| block.until < until) {
+            account.blocked = Some(Block { until, fraud: true });
+        }
+        notes.audit(
+            Kind::AccountBlocked,
+            reason,
+            None,
+            vec![number("until", until)],
+        );
     }
     Ruling::write(Resolution::Denied(reason))
 }

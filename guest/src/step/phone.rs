@@ -1,12 +1,13 @@
 //! What comes from elsewhere: the answer of another device, the end of a call, and what became of a message.
 
 use super::Step;
+use super::enrol;
 use super::pass;
 use super::prove::{self, Attempt, Scope};
 use super::ruling::{Notes, Ruling};
-use crate::account::{Account, Progress, Resolution};
+use crate::account::{Account, Challenge, Progress, Resolution};
 use crate::audit::Kind;
-use crate::contract::{DeliveryReport, Fault, PhoneAnswer};
+use crate::contract::{DeliveryReport, Fault, PhoneAnswer, PhoneDecision};
 use crate::identifier::{ChallengeId, CredentialId, EffectId};
 use crate::methods::Proof;
 use crate::reason::Reason;
@@ -21,10 +22,16 @@ pub(super) fn answer(
     notes: &mut Notes,
 ) -> Result<Ruling, Fault> {
     let refuse = |reason, notes: &mut Notes| Ok(Ruling::refuse(Kind::SignInDenied, reason, notes));
-    let found = ChallengeId::parse(&answer.challenge)
-        .and_then(|id| account.challenge(&id))
-        .and_then(|at| account.challenges.get(at).cloned());
+    let Some(id) = ChallengeId::parse(&answer.challenge) else {
+        return refuse(Reason::ChallengeUnknown, notes);
+    };
     let asked = CredentialId::parse(&answer.credential);
+    if let Some(at) = account.enrolment(&id) {
+        return Ok(confirm(step, account, at, asked, answer, notes));
+    }
+    let found = account
+        .challenge(&id)
+        .and_then(|at| account.challenges.get(at).cloned());
     let Some(challenge) =
         found.filter(|open| open.credential.is_some() && open.credential == asked)
     else {
@@ -33,7 +40,17 @@ pub(super) fn answer(
     if challenge.progress != Progress::Waiting {
         return refuse(Reason::ChallengeUnknown, notes);
     }
-    if step.at >= challenge.expires.min(challenge.question_expires) {
+    let refuses = matches!(
+        answer.decision,
+        PhoneDecision::Denied | PhoneDecision::Fraud
+    );
+    // An approval has to be in time (PU-07); a refusal is heard for as long as the sign-in may still go on.
+    let end = if refuses {
+        challenge.expires
+    } else {
+        challenge.expires.min(challenge.question_expires)
+    };
+    if step.at >= end {
         return refuse(Reason::ChallengeExpired, notes);
     }
     // The rules are asked again when the caller, whom they are about, comes for the result.
@@ -44,12 +61,35 @@ pub(super) fn answer(
         credential: challenge.credential,
         challenge: Some(&challenge),
     };
-    let progress = match prove::attempt(step, account, Proof::Phone(answer), scope, notes) {
-        Attempt::Fraud => return Ok(pass::fraud(step, account, notes)),
+    let proof = Proof::Phone(answer);
+    let attempt = if refuses {
+        prove::refusal(step, account, proof, &challenge, notes)
+    } else {
+        prove::attempt(step, account, proof, scope, notes)
+    };
+    let done = |reason: Reason| Resolution::Done {
+        reason: reason.public(),
+        credential: asked,
+        issued: false,
+    };
+    let progress = match attempt {
+        Attempt::Fraud => {
+            decline(account, &challenge);
+            let ruling = pass::fraud(step, account, asked, notes);
+            return Ok(Ruling {
+                resolution: done(Reason::FraudReported),
+                ..ruling
+            });
+        }
+        // Whoever cannot sign can neither approve nor end the wait (PU-09).
+        Attempt::Foreign(reason) => return refuse(reason, notes),
         Attempt::Accepted(grant) => Progress::Accepted(grant),
         // One try a challenge (PU-03).
         Attempt::Rejected(reason) | Attempt::Refused(reason) => {
             notes.audit(Kind::SignInDenied, reason, None, Vec::new());
+            if reason == Reason::UserDeclined {
+                decline(account, &challenge);
+            }
             Progress::Refused(reason)
         }
     };
@@ -58,11 +98,39 @@ pub(super) fn answer(
         _ => Reason::SuccessfullyCompleted,
     };
     pass::settle(account, challenge, progress);
-    Ok(Ruling::write(Resolution::Done {
-        reason,
-        credential: asked,
-        issued: false,
-    }))
+    Ok(Ruling::write(done(reason)))
+}
+
+/// Another device confirms that it is being enrolled.
+fn confirm(
+    step: &Step<'_>,
+    account: &mut Account,
+    at: usize,
+    asked: Option<CredentialId>,
+    answer: &PhoneAnswer,
+    notes: &mut Notes,
+) -> Ruling {
+    let waits = account.enrolments.get(at).is_some_and(|open| {
+        Some(open.credential.id) == asked
+            && !open.confirmed
+            && step.at < open.expires
+            && open.generation == account.generation
+    });
+    if !waits {
+        return Ruling::refuse(Kind::EnrolmentDenied, Reason::EnrolmentExpired, notes);
+    }
+    enrol::confirm(step, account, at, Proof::Phone(answer), notes)
+}
+
+/// Notes that the message which carried the question was refused.
+fn decline(account: &mut Account, challenge: &Challenge) {
+    let method = challenge
+        .credential
+        .and_then(|id| account.credential(&id))
+        .map(|credential| credential.method);
+    if let Some(method) = method {
+        account.note_declined(method, challenge.sent);
+    }
 }
 
 /// A carrier reports what became of a message. One that did not arrive ends the wait.

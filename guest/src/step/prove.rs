@@ -22,6 +22,8 @@ pub(super) enum Attempt {
     Refused(Reason),
     /// The user reports that somebody else is signing in.
     Fraud,
+    /// It did not come from the credential's holder: nothing was counted on it. Why.
+    Foreign(Reason),
 }
 
 /// Which credentials may answer.
@@ -68,10 +70,41 @@ pub(super) fn attempt(
     notes: &mut Notes,
 ) -> Attempt {
     let attempt = judge(step, account, proof, scope, notes);
-    if let Attempt::Rejected(_) = attempt {
+    if let Attempt::Rejected(_) | Attempt::Foreign(_) = attempt {
         source::failed(step, notes);
     }
     attempt
+}
+
+/// Hears a refusal, or a report of fraud. It lets nobody in, so that no lock holds it back: whoever has locked the account by
+/// guesses is to be reported all the same.
+pub(super) fn refusal(
+    step: &Step<'_>,
+    account: &Account,
+    proof: Proof<'_>,
+    challenge: &Challenge,
+    notes: &mut Notes,
+) -> Attempt {
+    let asked = challenge
+        .credential
+        .and_then(|id| account.credential(&id))
+        .and_then(|credential| Some((credential, methods::of(credential.method)?)));
+    let Some((credential, method)) = asked.filter(|_| !account.decoy) else {
+        return Attempt::Foreign(Reason::MethodNotAllowed);
+    };
+    let scene = step.scene(
+        challenge.id,
+        challenge.demand.transaction.as_ref(),
+        &account.sends,
+    );
+    let reason = match method.verify(&scene, credential, challenge.question.as_bytes(), proof) {
+        Judgement::Refused(reason) => return Attempt::Refused(reason),
+        Judgement::Fraud => return Attempt::Fraud,
+        Judgement::Wrong(reason) | Judgement::Foreign(reason) => reason,
+        Judgement::Right(_) | Judgement::Used => Reason::MethodNotAllowed,
+    };
+    source::failed(step, notes);
+    Attempt::Foreign(reason)
 }
 
 fn judge(
@@ -138,18 +171,24 @@ fn judge(
     let used = judged.contains(&Some(Judgement::Used));
     let mut wrong = Reason::IncorrectCode;
     let mut right = None;
+    let mut foreign = None;
     for (at, judgement) in judged.into_iter().enumerate() {
         match judgement {
             Some(Judgement::Right(found)) if right.is_none() => right = Some((at, found)),
             Some(Judgement::Wrong(reason)) => wrong = reason,
             Some(Judgement::Refused(reason)) => return Attempt::Refused(reason),
             Some(Judgement::Fraud) => return Attempt::Fraud,
+            Some(Judgement::Foreign(reason)) => foreign = Some(reason),
             _ => {}
         }
     }
     // A decoy is compared like any other, and never right.
     if let Some((at, right)) = right.filter(|_| !used && !account.decoy) {
         return Attempt::Accepted(accept(step, account, at, right, notes));
+    }
+    // A proof that only one credential can have made is tried against that one alone.
+    if let Some(reason) = foreign {
+        return Attempt::Foreign(reason);
     }
     fail(step, account, &tried, notes);
     Attempt::Rejected(if used { Reason::CodeAlreadyUsed } else { wrong })

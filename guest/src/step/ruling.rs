@@ -82,6 +82,23 @@ impl Notes {
         });
     }
 
+    /// Tells the administrators, whoever they are to the host.
+    pub(super) fn alarm(
+        &mut self,
+        message: &str,
+        step: &Step<'_>,
+        credential: Option<&Credential>,
+    ) {
+        let method = credential.map_or("", Credential::method_name);
+        self.notices.push(Prompt {
+            message: message.to_owned(),
+            arguments: vec![
+                ("method".to_owned(), method.to_owned()),
+                ("user".to_owned(), step.origin.user.clone()),
+            ],
+        });
+    }
+
     /// Sends the message that carries a question.
     pub(super) fn send(
         &mut self,

@@ -12,7 +12,7 @@ use crate::audit::Kind;
 use crate::contract::{self, Answer, Choice, Fault, SignIn};
 use crate::entropy;
 use crate::identifier::{ChallengeId, CredentialId};
-use crate::methods::{self, Asking, Proof};
+use crate::methods::{self, Proof};
 use crate::policy::Methods;
 use crate::reason::Reason;
 use crate::rules::{self, Circumstances, Decision, Need};
@@ -100,11 +100,11 @@ pub(super) fn begin(
             }
             // Written even if nothing was counted: the same request a little later, when the wait is over, has the
             // same answer, and a lock costs the store what a wrong code does.
-            Attempt::Rejected(reason) | Attempt::Refused(reason) => {
+            Attempt::Rejected(reason) | Attempt::Refused(reason) | Attempt::Foreign(reason) => {
                 notes.audit(Kind::SignInDenied, reason, None, Vec::new());
                 Ok(Ruling::write(Resolution::Denied(reason)))
             }
-            Attempt::Fraud => Ok(pass::fraud(step, account, notes)),
+            Attempt::Fraud => Ok(pass::fraud(step, account, None, notes)),
         };
     }
     let asked = match ask::first(step, account, &mut challenge, &need, asked, notes) {
@@ -171,7 +171,7 @@ pub(super) fn answer(
         Err(reason) => return refuse(reason, notes),
     };
     // What comes from elsewhere is not typed here, and what came is not asked again.
-    if challenge.progress != Progress::Waiting || is_remote(account, &challenge) {
+    if challenge.progress != Progress::Waiting || ask::is_remote(account, &challenge) {
         return refuse(Reason::MethodNotAllowed, notes);
     }
     if step.at >= challenge.question_expires && challenge.question_expires != 0 {
@@ -196,14 +196,14 @@ pub(super) fn answer(
             answer.remember,
             notes,
         ),
-        Attempt::Fraud => Ok(pass::fraud(step, account, notes)),
+        Attempt::Fraud => Ok(pass::fraud(step, account, challenge.credential, notes)),
         Attempt::Refused(reason) => {
             notes.audit(Kind::SignInDenied, reason, None, Vec::new());
             account.close_challenge(&challenge.id);
             Ok(Ruling::write(Resolution::Denied(reason)))
         }
         // An answer that was not looked at uses the challenge up as a wrong one does: the outside sees no lock.
-        Attempt::Rejected(reason) => {
+        Attempt::Rejected(reason) | Attempt::Foreign(reason) => {
             notes.audit(Kind::SignInDenied, reason, None, Vec::new());
             let attempts = challenge.attempts.saturating_add(1);
             if attempts >= step.policy.challenge.attempts {
@@ -296,6 +296,10 @@ pub(super) fn poll(
     notes: &mut Notes,
 ) -> Result<Ruling, Fault> {
     let refuse = |reason, notes: &mut Notes| Ok(Ruling::refuse(Kind::SignInDenied, reason, notes));
+    let enrolment = ChallengeId::parse(challenge).and_then(|id| account.enrolment(&id));
+    if enrolment.is_some() {
+        return Ok(super::enrol::poll(step, account, challenge, notes));
+    }
     let challenge = match open(step, account, challenge) {
         Ok(challenge) => challenge.clone(),
         Err(reason) => return refuse(reason, notes),
@@ -384,7 +388,7 @@ fn demand(sign_in: &SignIn) -> Option<Demand> {
         None => None,
         Some(text) if text.is_empty() || text.chars().any(super::manage::is_obeyed) => return None,
         Some(text) => Some(Transaction {
-            digest: entropy::plain_digest(&[text.as_bytes()]),
+            digest: entropy::sha256(text.as_bytes()),
             text: text.clone(),
         }),
     };
@@ -436,14 +440,6 @@ fn put_again(
     let told = ask::told(account, challenge, None);
     account.replace_challenge(challenge.clone());
     Ok(Ruling::write(told))
-}
-
-fn is_remote(account: &Account, challenge: &Challenge) -> bool {
-    challenge
-        .credential
-        .and_then(|id| account.credential(&id))
-        .and_then(|credential| methods::nature_of(credential.method))
-        .is_some_and(|nature| nature.asking == Asking::Message)
 }
 
 /// Whether a user with this credential need not be sent to enrol.

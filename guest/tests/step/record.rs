@@ -189,6 +189,7 @@ fn version_1() -> Account {
                 ..totp.clone()
             },
             question: Sealed::default(),
+            confirmed: false,
         }],
         credentials: vec![totp, hotp],
         requests: (1..)
@@ -317,6 +318,7 @@ pub fn largest() -> Account {
             ..credential
         },
         question: Sealed::new(vec![b's'; MAX_QUESTION]),
+        confirmed: false,
     };
     account.enrolments = vec![enrolment; MAX_ENROLMENTS];
     let device = Device {
@@ -332,6 +334,7 @@ pub fn largest() -> Account {
         Send {
             method: totp::NUMBER,
             answered: true,
+            declined: false,
             at: 1
         };
         MAX_SENDS
