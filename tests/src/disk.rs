@@ -1,7 +1,8 @@
 //! A disk that fails when a test says so: what no client can bring about.
 //!
-//! A library that is loaded before the C library stands in for `fsync` and `fdatasync`. While a file is there, they answer
-//! EIO, as they do for a disk that does not take what it is given; reading goes on. A file that may not grow any more
+//! A library that is loaded before the C library stands in for `fsync` and `fdatasync`, and for `read` and `pread` of regular
+//! files. While a switch is set, the first two answer EIO and the others ETIMEDOUT, as they do for a disk that is broken or
+//! gone. (A read that ends with EIO is a broken database to SQLite, and no matter of a fail mode.) A file that may not grow any more
 //! (prlimit) is an error to whoever writes, as on a full disk, and does not end the program.
 
 use std::fs;
@@ -17,11 +18,25 @@ const SOURCE: &str = r#"
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-static int fails(void) { return access(getenv("COFACTOR_TESTS_DISK"), F_OK) == 0; }
+static int fails(void) { return access(getenv("COFACTOR_TESTS_DISK_SYNCS"), F_OK) == 0; }
+static int unreadable(int file) {
+    struct stat it;
+    return access(getenv("COFACTOR_TESTS_DISK_READS"), F_OK) == 0 && fstat(file, &it) == 0 && S_ISREG(it.st_mode);
+}
 __attribute__((constructor)) static void begin(void) { signal(SIGXFSZ, SIG_IGN); }
 int fsync(int file) { if (fails()) { errno = EIO; return -1; } return (int) syscall(SYS_fsync, file); }
+ssize_t read(int file, void *to, size_t many) {
+    if (unreadable(file)) { errno = ETIMEDOUT; return -1; }
+    return syscall(SYS_read, file, to, many);
+}
+ssize_t pread64(int file, void *to, size_t many, off_t at) {
+    if (unreadable(file)) { errno = ETIMEDOUT; return -1; }
+    return syscall(SYS_pread64, file, to, many, at);
+}
+ssize_t pread(int file, void *to, size_t many, off_t at) { return pread64(file, to, many, at); }
 int fdatasync(int file) { if (fails()) { errno = EIO; return -1; } return (int) syscall(SYS_fdatasync, file); }
 "#;
 
@@ -57,31 +72,50 @@ impl Disk {
         let pair = |name: &str, path: PathBuf| (name.to_owned(), path.display().to_string());
         vec![
             pair("LD_PRELOAD", self.library()),
-            pair("COFACTOR_TESTS_DISK", self.switch()),
+            pair("COFACTOR_TESTS_DISK_SYNCS", self.syncs()),
+            pair("COFACTOR_TESTS_DISK_READS", self.reads()),
         ]
     }
 
-    /// From now on nothing can be made durable.
+    /// From now on nothing can be made durable; reading goes on.
     ///
     /// # Errors
     /// Where the switch cannot be set.
+    pub fn fail_syncs(&self) -> anyhow::Result<()> {
+        Ok(fs::write(self.syncs(), "")?)
+    }
+
+    /// From now on nothing can be read either.
+    ///
+    /// # Errors
+    /// Where the switches cannot be set.
     pub fn fail(&self) -> anyhow::Result<()> {
-        Ok(fs::write(self.switch(), "")?)
+        fs::write(self.reads(), "")?;
+        self.fail_syncs()
     }
 
     /// It works again.
     ///
     /// # Errors
-    /// Where the switch cannot be set back.
+    /// Where a switch cannot be set back.
     pub fn heal(&self) -> anyhow::Result<()> {
-        Ok(fs::remove_file(self.switch())?)
+        for switch in [self.reads(), self.syncs()] {
+            if switch.exists() {
+                fs::remove_file(switch)?;
+            }
+        }
+        Ok(())
     }
 
     fn library(&self) -> PathBuf {
         self.0.path().join("disk.so")
     }
 
-    fn switch(&self) -> PathBuf {
-        self.0.path().join("fails")
+    fn syncs(&self) -> PathBuf {
+        self.0.path().join("no-syncs")
+    }
+
+    fn reads(&self) -> PathBuf {
+        self.0.path().join("no-reads")
     }
 }

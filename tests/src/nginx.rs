@@ -97,7 +97,6 @@ impl Guarded {
             listen: listen(&page, site)?,
             files: vec![("nginx.secret".to_owned(), format!("{SECRET}\n"))],
             environment: site.environment.clone(),
-            ..Setup::default()
         })?;
         let folder = tempfile::tempdir()?;
         let users: String = USERS

@@ -54,7 +54,7 @@ fn by_11_only_an_open_application_passes_while_the_store_is_out_and_claims_no_fa
         let (mut bob, mut mallory) = (visitor(&site, BOB), visitor(&site, ("bob", "a guess")));
         assert_eq!(question(&site, "bob", SECRET)?.status, 401);
 
-        disk.fail()?;
+        disk.fail_syncs()?;
         // The first one finds out: what the portal asks cannot be written down.
         assert_eq!(get(&mut bob)?, 503, "{policy}");
         let reached = site.application.asked().len();
@@ -116,6 +116,49 @@ fn by_11_only_an_open_application_passes_while_the_store_is_out_and_claims_no_fa
                 .contains("cofactor_store_unreachable 0\n")
         );
         site.server.operator(&["audit", "verify"])?;
+    }
+    Ok(())
+}
+
+/// With a session that can no longer be told from one that was ended, the first factor is all that there is.
+#[test]
+fn by_11_a_session_that_cannot_be_read_counts_for_nothing() -> Tested {
+    for (policy, open) in [(OPEN, true), ("", false)] {
+        let Some(disk) = Disk::new()? else {
+            return Ok(());
+        };
+        let site = Site {
+            policy: format!("{PATIENT}{policy}"),
+            environment: disk.environment(),
+            ..Site::default()
+        };
+        let Some(site) = Guarded::start(&site)? else {
+            return Ok(());
+        };
+        let (mut alice, mut phone) = with_device(&site, ALICE)?;
+        assert!(is_application(&sign_in(&mut alice, &mut phone, "/")?));
+        // What the host has read of the file before is out of date after this.
+        site.server.verify("alice", "000000")?;
+        disk.fail()?;
+        let reached = site.application.asked().len();
+        let answer = alice.get("/")?;
+        assert_eq!(answer.status, if open { 200 } else { 500 }, "{policy}");
+        let asked = site.application.asked();
+        assert_eq!(asked.len(), reached + usize::from(open), "{policy}");
+        if open {
+            let asked = &asked[reached];
+            assert_eq!(asked.all("remote-user"), ["alice"]);
+            assert_eq!(asked.all("x-cofactor-fail-open"), ["yes"]);
+            for factor in ["method", "level", "verified"] {
+                assert!(asked.all(&format!("x-cofactor-{factor}")).is_empty());
+            }
+        }
+        disk.heal()?;
+        wait_for("the outage to be over", || outage(&site))?;
+        let page = alice.visit("/")?;
+        assert!(is_application(&page), "the session is as good as before");
+        let asked = site.application.asked();
+        assert_eq!(asked.last().unwrap().all("x-cofactor-level"), ["2"]);
     }
     Ok(())
 }

@@ -180,7 +180,7 @@ async fn a_rollback_is_reported_until_an_operator_acknowledges_it() {
     let mut refuse_before = 0;
     for _ in 0..3 {
         let store = place.open();
-        assert_eq!(store.findings(), [first.clone()]);
+        assert_eq!(store.findings(), std::slice::from_ref(&first));
         assert_eq!(store.unacknowledged(), 1);
         refuse_before = load(&store, "alice").await.unwrap().refuse_before;
     }
