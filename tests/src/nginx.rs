@@ -40,10 +40,14 @@ pub struct Site {
     pub first: FirstFactor,
     /// Whether the pages are on a site of their own.
     pub own_portal: bool,
+    /// Whether nginx comes over a Unix socket, `web.sock` in the host's folder.
+    pub socket: bool,
     /// Further keys of the `[[gateway]]`.
     pub gateway: String,
     /// Further tables of cofactor.toml.
     pub tables: String,
+    /// Variables of the host's environment.
+    pub environment: Vec<(String, String)>,
     /// Replacements in nginx's configuration, after the usual ones; `@application@` stands for the application's port.
     pub edits: Vec<(String, String)>,
 }
@@ -54,8 +58,10 @@ impl Default for Site {
             policy: String::new(),
             first: FirstFactor::Password,
             own_portal: false,
+            socket: false,
             gateway: String::new(),
             tables: String::new(),
+            environment: Vec::new(),
             edits: Vec::new(),
         }
     }
@@ -88,8 +94,9 @@ impl Guarded {
         let server = Server::start(&Setup {
             policy: site.policy.clone(),
             tables: gateway(&page, site, port)?,
+            listen: listen(&page, site)?,
             files: vec![("nginx.secret".to_owned(), format!("{SECRET}\n"))],
-            ..Setup::default()
+            environment: site.environment.clone(),
         })?;
         let folder = tempfile::tempdir()?;
         let users: String = USERS
@@ -145,6 +152,17 @@ impl Drop for Guarded {
     }
 }
 
+/// What the page has in `[listen]` for a Unix socket; otherwise nothing.
+fn listen(page: &str, site: &Site) -> anyhow::Result<String> {
+    if !site.socket {
+        return Ok(String::new());
+    }
+    let text = block(page, "toml", "web = \"unix:")?;
+    Ok(text
+        .replace("[listen]\n", "")
+        .replace("unix:/run/cofactor/", "unix:"))
+}
+
 /// The `[[gateway]]` of the page.
 fn gateway(page: &str, site: &Site, port: u16) -> anyhow::Result<String> {
     let mut text =
@@ -152,6 +170,13 @@ fn gateway(page: &str, site: &Site, port: u16) -> anyhow::Result<String> {
     if site.own_portal {
         // The same machine under another name: another site to browsers and to the host.
         text.push_str("\nportal = \"http://localhost:@web@\"");
+    }
+    if site.socket {
+        let peers = "peers = [\"unix\"]";
+        if !page.contains(&format!("`{peers}`")) {
+            bail!("docs/nginx.md has no `{peers}` any more");
+        }
+        text = text.replace("peers = [\"127.0.0.1/32\"]", peers);
     }
     if site.first == FirstFactor::Header {
         text.push_str("\nproxies = [\"127.0.0.1/32\"]");
@@ -170,11 +195,24 @@ fn configuration(
 ) -> anyhow::Result<String> {
     let here = folder.display();
     let mut text = block(page, "nginx", "upstream cofactor")?;
-    let mut swaps = vec![
+    let upstream = if site.socket {
+        let usual = text
+            .split_once("}\n")
+            .map(|(upstream, _)| format!("{upstream}}}\n"))
+            .context("docs/nginx.md has no upstream")?;
+        text = text.replace(&usual, &block(page, "nginx", "server unix:")?);
+        (
+            "/run/cofactor/web.sock".to_owned(),
+            server.folder().join("web.sock").display().to_string(),
+        )
+    } else {
         (
             "127.0.0.1:7080".to_owned(),
             format!("127.0.0.1:{}", server.web()),
-        ),
+        )
+    };
+    let mut swaps = vec![
+        upstream,
         ("127.0.0.1:8080".to_owned(), format!("127.0.0.1:{port}")),
         (
             "127.0.0.1:8081".to_owned(),
@@ -230,11 +268,14 @@ fn configuration(
 }
 
 /// The page's fenced block of that language that contains `mark`.
-fn block(page: &str, language: &str, mark: &str) -> anyhow::Result<String> {
+///
+/// # Errors
+/// Where there is none.
+pub fn block(page: &str, language: &str, mark: &str) -> anyhow::Result<String> {
     page.split(&format!("```{language}\n"))
         .skip(1)
         .filter_map(|rest| rest.split("```").next())
         .find(|text| text.contains(mark))
         .map(str::to_owned)
-        .with_context(|| format!("docs/nginx.md has no {language} block with `{mark}`"))
+        .with_context(|| format!("the page has no {language} block with `{mark}`"))
 }

@@ -31,6 +31,8 @@ pub struct Setup {
     pub tables: String,
     /// Files to put into the folder first, readable by their owner alone: name and content.
     pub files: Vec<(String, String)>,
+    /// Variables of the host's environment.
+    pub environment: Vec<(String, String)>,
 }
 
 /// A running host. Its log is `cofactor.log` in its folder.
@@ -40,6 +42,7 @@ pub struct Server {
     ports: Ports,
     listen: String,
     tables: String,
+    environment: Vec<(String, String)>,
     agent: ureq::Agent,
     /// The process.
     pub process: Running,
@@ -65,7 +68,7 @@ impl Server {
         if !setup.policy.is_empty() {
             fs::write(folder.path().join("policy.toml"), &setup.policy)?;
         }
-        Self::start_in(Arc::new(folder), &setup.listen, &setup.tables)
+        Self::start_in(Arc::new(folder), setup)
     }
 
     /// Starts another process on the same database, keys and policy, with ports of its own.
@@ -73,10 +76,22 @@ impl Server {
     /// # Errors
     /// As [`Server::start`].
     pub fn twin(&self) -> anyhow::Result<Self> {
-        Self::start_in(Arc::clone(&self.folder), &self.listen, &self.tables)
+        let setup = Setup {
+            listen: self.listen.clone(),
+            tables: self.tables.clone(),
+            environment: self.environment.clone(),
+            ..Setup::default()
+        };
+        Self::start_in(Arc::clone(&self.folder), &setup)
     }
 
-    fn start_in(folder: Arc<TempDir>, listen: &str, tables: &str) -> anyhow::Result<Self> {
+    fn start_in(folder: Arc<TempDir>, setup: &Setup) -> anyhow::Result<Self> {
+        let Setup {
+            listen,
+            tables,
+            environment,
+            ..
+        } = setup;
         let ports = Ports {
             web: free_port()?,
             api: free_port()?,
@@ -103,15 +118,16 @@ impl Server {
             tables.replace("@web@", &ports.web.to_string())
         ));
         private_file(&configuration, &text)?;
-        let process = spawn(&configuration, folder.path())?;
+        let process = spawn(&configuration, folder.path(), environment)?;
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_secs(60)))
             .build();
         let mut server = Self {
             agent: ureq::Agent::new_with_config(config),
-            listen: listen.to_owned(),
-            tables: tables.to_owned(),
+            listen: listen.clone(),
+            tables: tables.clone(),
+            environment: environment.clone(),
             folder,
             configuration,
             ports,
@@ -126,7 +142,7 @@ impl Server {
     /// # Errors
     /// As [`Server::start`].
     pub fn start_again(&mut self) -> anyhow::Result<()> {
-        self.process = spawn(&self.configuration, self.folder.path())?;
+        self.process = spawn(&self.configuration, self.folder.path(), &self.environment)?;
         self.wait_until_ready()
     }
 
@@ -183,7 +199,19 @@ impl Server {
     /// # Errors
     /// Where it does not answer.
     pub fn metrics(&self) -> anyhow::Result<String> {
-        let address = format!("http://127.0.0.1:{}/metrics", self.ports.metrics);
+        self.monitored("metrics")
+    }
+
+    /// What monitoring reads at `/readyz`.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub fn readiness(&self) -> anyhow::Result<String> {
+        self.monitored("readyz")
+    }
+
+    fn monitored(&self, page: &str) -> anyhow::Result<String> {
+        let address = format!("http://127.0.0.1:{}/{page}", self.ports.metrics);
         Ok(self
             .agent
             .get(address)
@@ -296,7 +324,11 @@ impl Server {
     }
 }
 
-fn spawn(configuration: &Path, folder: &Path) -> anyhow::Result<Running> {
+fn spawn(
+    configuration: &Path,
+    folder: &Path,
+    environment: &[(String, String)],
+) -> anyhow::Result<Running> {
     let log = OpenOptions::new()
         .create(true)
         .append(true)
@@ -306,6 +338,7 @@ fn spawn(configuration: &Path, folder: &Path) -> anyhow::Result<Running> {
             .arg("serve")
             .arg("--config")
             .arg(configuration)
+            .envs(environment.iter().cloned())
             .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(Stdio::from(log.try_clone()?))

@@ -21,6 +21,7 @@ pub struct Metrics {
     conflicts: AtomicU64,
     faults: AtomicU64,
     overloads: AtomicU64,
+    passed_open: AtomicU64,
     step_time: Histogram,
     commit_time: Histogram,
 }
@@ -65,6 +66,12 @@ impl Metrics {
         read(&self.overloads)
     }
 
+    /// Requests that passed on the first factor alone while the store could not be reached.
+    #[must_use]
+    pub fn open_passes(&self) -> u64 {
+        read(&self.passed_open)
+    }
+
     /// How long steps took, commit included.
     #[must_use]
     pub fn step_time(&self) -> &Histogram {
@@ -75,6 +82,10 @@ impl Metrics {
     #[must_use]
     pub fn commit_time(&self) -> &Histogram {
         &self.commit_time
+    }
+
+    pub(crate) fn passed_open(&self) {
+        self.passed_open.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn took(&self, took: Duration) {

@@ -79,7 +79,7 @@ impl SealedBox {
 #[error("could not seal: no randomness")]
 pub struct SealError;
 
-/// Why a record could not be sealed anew.
+/// Why something could not be sealed anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ResealError {
     /// No key of the ring opens it.
@@ -92,6 +92,8 @@ pub enum ResealError {
 
 /// What records are sealed for.
 pub(crate) const RECORD: &str = "record";
+/// What waiting effects are sealed for.
+pub(crate) const OUTBOX: &str = "outbox";
 
 /// What a record is bound to: tenant, account and version.
 pub(crate) fn record_binding(tenant: &str, account: AccountId, version: u64) -> Vec<u8> {

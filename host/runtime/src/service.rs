@@ -6,6 +6,7 @@
 mod audit;
 mod error;
 mod observe;
+mod outage;
 mod outbox;
 mod session;
 
@@ -21,10 +22,11 @@ use crate::contract::{
 };
 use crate::metrics::Metrics;
 use crate::plugin::{Plugin, PluginError, Policy};
-use crate::seal::{AccountKeys, KeyRing, RECORD, SealedBox, random, record_binding};
+use crate::seal::{AccountKeys, KeyRing, OUTBOX, RECORD, SealedBox, random, record_binding};
 use crate::store::{AccountId, Commit, Committed, Load, Name, Query, Store, Write};
 
 use observe::Observer;
+use outage::Outages;
 
 pub use error::{ServiceError, StepError};
 
@@ -43,6 +45,7 @@ pub struct Service<S> {
     account_keys: AccountKeys,
     observer: Observer,
     metrics: Metrics,
+    outages: Outages,
 }
 
 /// What became of an event, after it was committed.
@@ -76,7 +79,7 @@ impl<S: Store> Service<S> {
         let observer = Observer::new(&ring, &policy.compiled().host);
         Ok(Self {
             records: ring.sealed_box(RECORD),
-            effects: ring.sealed_box("outbox"),
+            effects: ring.sealed_box(OUTBOX),
             account_keys: ring.account_keys(),
             plugin,
             policy,
@@ -85,6 +88,7 @@ impl<S: Store> Service<S> {
             ring,
             observer,
             metrics: Metrics::default(),
+            outages: Outages::default(),
         })
     }
 
@@ -205,8 +209,11 @@ impl<S: Store> Service<S> {
                 settled.push(outcome);
                 commits.push(commit);
             }
-            match self.store.commit_all(commits).await? {
-                Committed::Done => return Ok(settled),
+            match self.noted(self.store.commit_all(commits).await)? {
+                Committed::Done => {
+                    self.outages.end();
+                    return Ok(settled);
+                }
                 Committed::Conflict => {}
                 Committed::Clash => {
                     return Err(StepError::BadRequest(
@@ -226,10 +233,13 @@ impl<S: Store> Service<S> {
                 return Ok(settled);
             }
             let started = Stopwatch::now();
-            let committed = self.store.commit(commit).await?;
+            let committed = self.noted(self.store.commit(commit).await)?;
             self.metrics.commit(started.elapsed(), committed);
             match committed {
-                Committed::Done => return Ok(settled),
+                Committed::Done => {
+                    self.outages.end();
+                    return Ok(settled);
+                }
                 Committed::Conflict => {}
                 Committed::Clash => clash = true,
             }
@@ -322,7 +332,7 @@ impl<S: Store> Service<S> {
             observe,
             now,
         };
-        let loaded = self.store.load(&query).await?;
+        let loaded = self.noted(self.store.load(&query).await)?;
         // Without it the user would be asked to enrol anew, on the strength of the first factor alone.
         if loaded.known && loaded.record.is_none() {
             return Err(StepError::Tampered(format!(

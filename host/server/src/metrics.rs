@@ -37,23 +37,32 @@ impl ApiCounters {
     }
 }
 
+/// What monitoring sees of a host.
+pub struct Watched<S> {
+    /// The one door.
+    pub service: Arc<Service<S>>,
+    /// Answers of the verify API.
+    pub api: Arc<ApiCounters>,
+    /// How often the database was found put back without anybody having acknowledged it.
+    pub unacknowledged: Box<dyn Fn() -> usize + Send + Sync>,
+}
+
 /// The routes for monitoring.
-pub fn router<S: Store>(service: Arc<Service<S>>, api: Arc<ApiCounters>) -> Router {
+pub fn router<S: Store>(watched: Watched<S>) -> Router {
+    let watched = Arc::new(watched);
     let mut registry = Registry::with_prefix("cofactor");
-    registry.register_collector(Box::new(Collected {
-        service: Arc::clone(&service),
-        api,
-    }));
+    registry.register_collector(Box::new(Collected(Arc::clone(&watched))));
     let registry = Arc::new(registry);
     Router::new()
         .route("/healthz", get(async || "alive\n"))
         .route("/readyz", get(ready::<S>))
-        .with_state(service)
+        .with_state(watched)
         .route("/metrics", get(async move || exposition(&registry)))
 }
 
 /// Whether a sign-in could be judged now: the clock is trusted and the store answers.
-async fn ready<S: Store>(State(service): State<Arc<Service<S>>>) -> Response {
+async fn ready<S: Store>(State(watched): State<Arc<Watched<S>>>) -> Response {
+    let service = &watched.service;
     let nobody = Name {
         tenant: "readyz".to_owned(),
         issuer: "readyz".to_owned(),
@@ -74,6 +83,11 @@ async fn ready<S: Store>(State(service): State<Arc<Service<S>>>) -> Response {
     if let Err(error) = service.standing(&nobody, None) {
         return not_ready("the store does not answer", &error);
     }
+    if (watched.unacknowledged)() > 0 {
+        // Sign-ins go on: the codes that may have been used before are refused.
+        return "ready\nthe database was put back: see `cofactor audit verify` and `cofactor audit acknowledge`\n"
+            .into_response();
+    }
     "ready\n".into_response()
 }
 
@@ -89,10 +103,7 @@ fn exposition(registry: &Registry) -> Response {
 }
 
 /// Reads the service's own counters at each scrape: nothing is counted twice.
-struct Collected<S> {
-    service: Arc<Service<S>>,
-    api: Arc<ApiCounters>,
-}
+struct Collected<S>(Arc<Watched<S>>);
 
 impl<S> fmt::Debug for Collected<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -102,8 +113,13 @@ impl<S> fmt::Debug for Collected<S> {
 
 impl<S: Store> Collector for Collected<S> {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let metrics = self.service.metrics();
-        let plugin = self.service.plugin();
+        let Watched {
+            service,
+            api,
+            unacknowledged,
+        } = &*self.0;
+        let metrics = service.metrics();
+        let plugin = service.plugin();
 
         let mut build = encoder.encode_descriptor(
             "build",
@@ -145,7 +161,7 @@ impl<S: Store> Collector for Collected<S> {
             None,
             MetricType::Counter,
         )?;
-        for (status, count) in STATUSES.iter().zip(&self.api.0) {
+        for (status, count) in STATUSES.iter().zip(&api.0) {
             let count = count.load(Ordering::Relaxed);
             counter(&mut answers, &[("status", &status.to_string())], count)?;
         }
@@ -165,6 +181,11 @@ impl<S: Store> Collector for Collected<S> {
                 "Steps turned away for want of room",
                 metrics.overloads(),
             ),
+            (
+                "fail_open",
+                "Requests that passed on the first factor alone, by fail-mode = \"open\"",
+                metrics.open_passes(),
+            ),
         ] {
             encoder
                 .encode_descriptor(name, help, None, MetricType::Counter)?
@@ -172,6 +193,16 @@ impl<S: Store> Collector for Collected<S> {
         }
         let (busy, instances) = plugin.load_now();
         for (name, help, value) in [
+            (
+                "store_unreachable",
+                "1 while the store cannot be reached, as far as anybody has tried",
+                usize::from(!service.is_reachable()),
+            ),
+            (
+                "rollbacks_unacknowledged",
+                "How often the database was found put back without anybody having acknowledged it",
+                unacknowledged(),
+            ),
             (
                 "instances_busy",
                 "Calls into the component that run now",

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use cofactor_runtime::clock::{Clock, ClockJumped, SystemClock};
@@ -12,13 +13,14 @@ use rustix::process::{Resource, getrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 
 use crate::api::{self, Api};
 use crate::config::{Address, Component, Config, Door};
 use crate::gateway::{self, Front};
 use crate::keyring::{self, InUse, KeyFileError};
 use crate::listener::{ListenError, Listener};
-use crate::metrics::{self, ApiCounters};
+use crate::metrics::{self, ApiCounters, Watched};
 use crate::store::embedded::{self, EmbeddedStore, OpenError};
 
 /// Why the host cannot start.
@@ -197,7 +199,12 @@ impl Host {
                 tls: None,
                 connections: METRICS_CONNECTIONS,
             };
-            let router = metrics::router(Arc::clone(&service), counters);
+            let watched = Arc::clone(&service);
+            let router = metrics::router(Watched {
+                service: Arc::clone(&service),
+                api: counters,
+                unacknowledged: Box::new(move || watched.store().unacknowledged()),
+            });
             served.push(("metrics", Listener::bind(&door).await?, router));
         }
         Ok(Self {
@@ -234,6 +241,7 @@ impl Host {
         for (_, listener, router) in self.served {
             tasks.spawn(listener.serve(router, halted.clone()));
         }
+        let mending = tokio::spawn(mend(Arc::clone(&self.service)));
         let asked = tokio::select! {
             _ = stop.wait_for(|stop| *stop) => true,
             // Half a host would answer monitoring and nobody else.
@@ -244,6 +252,8 @@ impl Host {
         }
         let _ = halt.send(true);
         while tasks.join_next().await.is_some() {}
+        mending.abort();
+        let _ = mending.await;
         let service = self.service;
         let _ = tokio::task::spawn_blocking(move || service.store().close()).await;
         drop(self.in_use);
@@ -252,6 +262,26 @@ impl Host {
             Ok(())
         } else {
             Err(StartError::Ended)
+        }
+    }
+}
+
+/// Tries every second whether a store that could not be reached can be again.
+async fn mend(service: Arc<Service<EmbeddedStore>>) {
+    let mut seconds = tokio::time::interval(Duration::from_secs(1));
+    seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut reachable = true;
+    loop {
+        seconds.tick().await;
+        // Why it still fails was logged by whoever failed first, and by the store.
+        let _ = service.end_outage().await;
+        if reachable != service.is_reachable() {
+            reachable = !reachable;
+            if reachable {
+                tracing::info!("the store can be reached again");
+            } else {
+                tracing::error!("the store cannot be reached");
+            }
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use std::process::Command;
 
-use cofactor_tests::program::own;
+use cofactor_tests::program::{own, wait_for};
 use cofactor_tests::server::{Server, Setup};
+use serde_json::Value;
 
 use super::{PATIENT, Tested, phone};
 
@@ -66,16 +67,7 @@ fn every_command_that_opens_a_database_that_was_put_back_says_so() -> Tested {
         &["audit", "show"],
         &["keys", "rotate"],
     ] {
-        let mut server = Server::start(&Setup::default())?;
-        server.enrol("alice", super::SECRET)?;
-        server.process.stop()?;
-        let database = server.folder().join("cofactor.db");
-        let older = std::fs::read(&database)?;
-        server.start_again()?;
-        server.enrol("bob", super::SECRET)?;
-        server.process.stop()?;
-        std::fs::write(&database, older)?;
-
+        let server = put_back()?;
         let output = server.command(command)?;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(
@@ -85,6 +77,92 @@ fn every_command_that_opens_a_database_that_was_put_back_says_so() -> Tested {
         let code = if command[0] == "audit" { 4 } else { 0 };
         assert_eq!(output.status.code(), Some(code), "{command:?}: {said}");
     }
+    Ok(())
+}
+
+/// A host that is stopped, and whose database was put back since.
+fn put_back() -> anyhow::Result<Server> {
+    let mut server = Server::start(&Setup::default())?;
+    server.enrol("alice", super::SECRET)?;
+    server.process.stop()?;
+    let database = server.folder().join("cofactor.db");
+    let older = std::fs::read(&database)?;
+    server.start_again()?;
+    server.enrol("bob", super::SECRET)?;
+    server.process.stop()?;
+    std::fs::write(&database, older)?;
+    Ok(server)
+}
+
+#[test]
+fn a_database_that_was_put_back_is_reported_until_somebody_acknowledges_it() -> Tested {
+    const GAUGE: &str = "cofactor_rollbacks_unacknowledged";
+    let mut server = put_back()?;
+    for starts in 1..=2 {
+        server.start_again()?;
+        let told = server.log()?;
+        let told = told
+            .matches("the database is older than its anchor")
+            .count();
+        assert_eq!(told, starts, "at every start");
+        let ready = server.readiness()?;
+        assert!(
+            ready.starts_with("ready\nthe database was put back"),
+            "{ready}"
+        );
+        assert!(server.metrics()?.contains(&format!("{GAUGE} 1\n")));
+        let verified = server.command(&["audit", "verify", "--json"])?;
+        assert_eq!(verified.status.code(), Some(4));
+        let said: Value = serde_json::from_slice(&verified.stdout)?;
+        let problem = said["problem"].as_str().unwrap();
+        assert!(problem.contains("the database was put back"), "{problem}");
+        server.process.stop()?;
+    }
+    // Not by half: somebody has to have a name and a reason.
+    for half in [
+        &["audit", "acknowledge"][..],
+        &["audit", "acknowledge", "--actor", "carol"],
+        &["audit", "acknowledge", "--why", "a restore"],
+        &["audit", "acknowledge", "--actor", " ", "--why", "a restore"],
+    ] {
+        assert_eq!(server.command(half)?.status.code(), Some(2), "{half:?}");
+    }
+    assert_eq!(server.command(&["audit", "verify"])?.status.code(), Some(4));
+
+    server.start_again()?;
+    let acknowledge = [
+        "audit",
+        "acknowledge",
+        "--actor",
+        "carol",
+        "--why",
+        "restored Monday's backup",
+        "--json",
+    ];
+    let acknowledged: Value = serde_json::from_str(&server.operator(&acknowledge)?)?;
+    let seen = acknowledged["acknowledged"].as_array().unwrap();
+    assert_eq!(seen.len(), 1, "{acknowledged}");
+    // A host that runs takes notice within a second.
+    wait_for("the host to take notice", || {
+        (server.readiness().ok()? == "ready\n").then_some(())
+    })?;
+    assert!(server.metrics()?.contains(&format!("{GAUGE} 0\n")));
+    server.operator(&["audit", "verify"])?;
+    let shown = server.operator(&["audit", "show"])?;
+    assert!(
+        shown.contains("rollback-acknowledged  actor=carol  epoch=1  why=restored Monday"),
+        "{shown}"
+    );
+    let again = server.operator(&["audit", "acknowledge", "--actor", "carol", "--why", "again"])?;
+    assert_eq!(again, "there is nothing to acknowledge\n");
+    assert_eq!(server.operator(&["audit", "show"])?, shown);
+
+    // It stays so, and what may have been used before stays refused.
+    server.process.stop()?;
+    server.start_again()?;
+    assert_eq!(server.readiness()?, "ready\n");
+    let reason = server.verify("alice", &phone().code()?)?;
+    assert_eq!(reason, "code-already-used");
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use hkdf::Hkdf;
 use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use super::{RECORD, ResealError, SealedBox, random, record_binding};
+use super::{OUTBOX, RECORD, ResealError, SealedBox, effect_binding, random, record_binding};
 use crate::contract::Key;
 use crate::store::AccountId;
 
@@ -180,13 +180,34 @@ impl KeyRing {
         version: u64,
         sealed: &[u8],
     ) -> Result<Option<Vec<u8>>, ResealError> {
+        self.reseal(RECORD, &record_binding(tenant, account, version), sealed)
+    }
+
+    /// The same waiting effect under the newest key; none where it is under it already.
+    ///
+    /// # Errors
+    /// [`ResealError::Broken`] where no key of the ring opens it as this tenant's effect of that id.
+    pub fn reseal_effect(
+        &self,
+        tenant: &str,
+        effect: &[u8; 16],
+        sealed: &[u8],
+    ) -> Result<Option<Vec<u8>>, ResealError> {
+        self.reseal(OUTBOX, &effect_binding(tenant, effect), sealed)
+    }
+
+    fn reseal(
+        &self,
+        purpose: &str,
+        bound: &[u8],
+        sealed: &[u8],
+    ) -> Result<Option<Vec<u8>>, ResealError> {
         if SealedBox::key_of(sealed) == Some(self.current()) {
             return Ok(None);
         }
-        let seals = self.sealed_box(RECORD);
-        let bound = record_binding(tenant, account, version);
-        let record = seals.open(&bound, sealed).ok_or(ResealError::Broken)?;
-        Ok(Some(seals.seal(&bound, &record)?))
+        let seals = self.sealed_box(purpose);
+        let plain = seals.open(bound, sealed).ok_or(ResealError::Broken)?;
+        Ok(Some(seals.seal(bound, &plain)?))
     }
 
     /// What derives the component's keys for one account, for many accounts.

@@ -33,7 +33,7 @@ impl<S: Store> Service<S> {
         mut request: Request,
     ) -> Result<Verdict, StepError> {
         // An account that is gone has no generation that a session could be of.
-        let standing = self.store.standing(name, session)?.unwrap_or(Standing {
+        let standing = self.standing(name, session)?.unwrap_or(Standing {
             generation: u64::MAX,
             ended: true,
         });
@@ -65,7 +65,7 @@ impl<S: Store> Service<S> {
             audit: audit::session_ended(account, name, origin),
             now,
         };
-        Ok(self.store.end_session(end).await?)
+        Ok(self.noted(self.store.end_session(end).await)?)
     }
 
     /// How the user's account stands, and one of its sessions if one is named; none where there is no account.
@@ -77,6 +77,6 @@ impl<S: Store> Service<S> {
         name: &Name,
         session: Option<&SessionId>,
     ) -> Result<Option<Standing>, StoreError> {
-        self.store.standing(name, session)
+        self.noted(self.store.standing(name, session))
     }
 }

@@ -4,8 +4,8 @@ use clap::{Args, Subcommand};
 use cofactor_runtime::clock::{Clock, SystemClock};
 use serde_json::json;
 
-use super::{ConfigFile, Exit, Failure, existing, findings, output};
-use crate::store::embedded::{EmbeddedStore, Options};
+use super::{ConfigFile, Exit, Failure, existing, findings, output, wait};
+use crate::store::embedded::{AcknowledgeError, EmbeddedStore, Options};
 
 /// The audit chain: what was decided, when, and whether anybody changed it since
 ///
@@ -15,7 +15,8 @@ use crate::store::embedded::{EmbeddedStore, Options};
 #[command(after_help = "\
 Examples:
   cofactor audit verify
-  cofactor audit show --json | jq 'select(.row.kind == \"sign-in-denied\")'")]
+  cofactor audit show --json | jq 'select(.row.kind == \"sign-in-denied\")'
+  cofactor audit acknowledge --actor alice --why 'restored the backup of Monday, ticket 4711'")]
 pub(super) struct Audit {
     #[command(subcommand)]
     command: Sub,
@@ -25,12 +26,13 @@ pub(super) struct Audit {
 enum Sub {
     Verify(Verify),
     Show(Show),
+    Acknowledge(Acknowledge),
 }
 
 /// Check that no row was changed, removed or put back
 ///
 /// Reads the whole chain, holds it against the anchor file, and compares every name and record with its rows. Exit code
-/// 4 where anything does not hold.
+/// 4 where anything does not hold, or the database was put back and nobody has acknowledged it.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  cofactor audit verify || page-somebody")]
 struct Verify {
@@ -43,7 +45,7 @@ struct Verify {
 
 /// Print rows, oldest first
 ///
-/// Exit code 4 where the database was found put back, which is said on standard error.
+/// Exit code 4 where the database was found put back and nobody has acknowledged it, which is said on standard error.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -63,11 +65,39 @@ struct Show {
     json: bool,
 }
 
+/// Say that you know that the database was put back
+///
+/// A database that was put back, or whose anchor was missing, is reported at every start, by `/readyz`, in the metrics and
+/// by every command, until somebody acknowledges it. This writes an audit row with your name and reason, and ends the
+/// report. It ends nothing else: one-time codes that may have been used before stay refused as docs/store.md says.
+///
+/// Find out first why it happened: somebody who puts an old database back wants used codes to be good again. Works
+/// beside a running host. With nothing to acknowledge it writes nothing and says so, with exit code 0.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  cofactor audit verify
+  cofactor audit acknowledge --actor alice --why 'restored the backup of Monday, ticket 4711'")]
+struct Acknowledge {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Who acknowledges it: 1 to 64 octets.
+    #[arg(long, value_name = "NAME", value_parser = said::<64>)]
+    actor: String,
+    /// How it came about, for the audit: 1 to 256 octets.
+    #[arg(long, value_name = "TEXT", value_parser = said::<256>)]
+    why: String,
+    /// Print one JSON object: `acknowledged`, a list of texts.
+    #[arg(long)]
+    json: bool,
+}
+
 impl Audit {
     pub(super) fn run(self) -> Result<(), Failure> {
         match self.command {
             Sub::Verify(it) => it.run(),
             Sub::Show(it) => it.run(),
+            Sub::Acknowledge(it) => it.run(),
         }
     }
 }
@@ -126,16 +156,52 @@ impl Show {
     }
 }
 
+impl Acknowledge {
+    fn run(self) -> Result<(), Failure> {
+        let store = open(&self.config)?;
+        let seen = wait(store.acknowledge(&self.actor, &self.why, now()?))??;
+        let seen: Vec<_> = seen.iter().map(findings::describe).collect();
+        if self.json {
+            return Ok(output::json(&json!({ "acknowledged": seen }))?);
+        }
+        if seen.is_empty() {
+            return Ok(output::lines(["there is nothing to acknowledge"])?);
+        }
+        Ok(output::lines(
+            seen.iter()
+                .map(|finding| format!("acknowledged: {finding}")),
+        )?)
+    }
+}
+
+impl From<AcknowledgeError> for Failure {
+    fn from(error: AcknowledgeError) -> Self {
+        Self::new(Exit::Store, error.to_string())
+    }
+}
+
+/// A text of 1 to `MOST` octets, in one line.
+fn said<const MOST: usize>(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() || text.len() > MOST || text.contains(char::is_control) {
+        return Err(format!("expected 1 to {MOST} octets in one line"));
+    }
+    Ok(text.to_owned())
+}
+
 fn open(config: &ConfigFile) -> Result<EmbeddedStore, Failure> {
     let config = config.load()?;
     existing(&config)?;
-    let now = SystemClock::new()
-        .now()
-        .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
     Ok(EmbeddedStore::open(
         &Options::new(&config.store.path, &config.store.anchor),
-        now,
+        now()?,
     )?)
+}
+
+fn now() -> Result<u64, Failure> {
+    SystemClock::new()
+        .now()
+        .map_err(|error| Failure::new(Exit::Failed, error.to_string()))
 }
 
 /// One row for people. What is in it comes from users: it is escaped.
@@ -147,9 +213,18 @@ fn line(number: u64, time: u64, row: &serde_json::Value) -> String {
             .escape_debug()
             .to_string()
     };
-    // The store's own rows say what became of a name: they carry a fact and nothing else.
+    // The host's own rows are of no step: a fact, and what belongs to it.
     if row.get("kind").is_none() {
-        return format!("{number:8}  {}  {}", output::instant(time), text("fact"));
+        let mut line = format!("{number:8}  {}  {}", output::instant(time), text("fact"));
+        for (key, value) in row.as_object().into_iter().flatten() {
+            if key != "fact" {
+                let value = value
+                    .as_str()
+                    .map_or_else(|| value.to_string(), str::to_owned);
+                line.push_str(&format!("  {key}={}", value.escape_debug()));
+            }
+        }
+        return line;
     }
     format!(
         "{number:8}  {}  {}  {}  user={} application={} gateway={} method={}",

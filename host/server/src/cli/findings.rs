@@ -1,4 +1,4 @@
-//! What opening the store has found: whoever opens it next finds nothing any more, so every command says it.
+//! What opening the store has found, now or before: every command says it until an operator acknowledges it.
 
 use super::output;
 use crate::store::embedded::{EmbeddedStore, Finding};
@@ -17,7 +17,8 @@ pub(super) fn said(store: &EmbeddedStore) -> Vec<String> {
     store.findings().iter().map(describe).collect()
 }
 
-fn describe(finding: &Finding) -> String {
+/// One finding in words.
+pub(super) fn describe(finding: &Finding) -> String {
     match finding {
         Finding::RolledBack {
             anchored,
@@ -33,7 +34,10 @@ fn describe(finding: &Finding) -> String {
             output::instant(*newest)
         ),
         Finding::AnchorMissing => {
-            "the anchor is missing: whether the database was put back cannot be told".to_owned()
+            "the anchor was missing: whether the database was put back cannot be told".to_owned()
         }
+        Finding::Unacknowledged { epoch } => format!(
+            "the database was put back before (epoch {epoch}), and nobody has acknowledged it"
+        ),
     }
 }

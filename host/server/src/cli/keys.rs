@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::keyring::{self, InUse};
 use crate::store::embedded::{self, EmbeddedStore};
 use cofactor_runtime::clock::{Clock, SystemClock};
-use cofactor_runtime::seal::{KeyRing, SealedBox};
+use cofactor_runtime::seal::KeyRing;
 use cofactor_runtime::store::Committed;
 
 /// The key ring that seals accounts and cookies
@@ -46,7 +46,7 @@ struct List {
     json: bool,
 }
 
-/// Add a key, and seal every account with it
+/// Add a key, and seal every account and every waiting effect with it
 ///
 /// Stop the host first, and start it again afterwards: a running host keeps the ring that it read, and could not open
 /// what is sealed with the new key. Older keys stay in the ring until `keys retire`.
@@ -88,7 +88,7 @@ impl List {
 
 /// Drop every key but the newest
 ///
-/// Refused while anything is still sealed with an older one. Sessions that an older key sealed end with it.
+/// Possible at once after `keys rotate`: whatever an interrupted rotation has left is sealed anew first. Sessions that an older key sealed end with it.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  systemctl stop cofactor && cofactor keys retire && systemctl start cofactor"
@@ -105,10 +105,11 @@ impl Rotate {
         let _alone = InUse::alone(&config.store.path)?;
         let store = store(&config, now)?;
         let id = keyring::rotate(&config.keys, now)?;
-        let sealed = reseal(&store, &keyring::load(&config.keys)?)?;
+        let sealed = reseal(&store, &keyring::load(&config.keys)?, now)?;
         store.close();
         Ok(output::lines([format!(
-            "key {id} seals from now on, {sealed} records already; start the host"
+            "key {id} seals from now on, {} records and {} effects already; start the host",
+            sealed.records, sealed.effects
         )])?)
     }
 }
@@ -120,20 +121,9 @@ impl Retire {
         let _alone = InUse::alone(&config.store.path)?;
         let store = store(&config, now)?;
         let ring = keyring::load(&config.keys)?;
-        // What a rotation that was interrupted left behind.
-        reseal(&store, &ring)?;
-        let waiting = store.due(now, PAGE)?;
+        // What a rotation that was interrupted left behind: nothing that an older key sealed is left afterwards.
+        reseal(&store, &ring, now)?;
         store.close();
-        if waiting
-            .iter()
-            .any(|due| SealedBox::key_of(&due.payload) != Some(ring.current()))
-        {
-            return Err(Failure::new(
-                Exit::Failed,
-                "effects that wait to be delivered are sealed with an older key: run this again when they are done or \
-                 expired, a day after the rotation at the latest",
-            ));
-        }
         keyring::retire(&config.keys)?;
         Ok(output::lines([format!(
             "key {} is the only one now; start the host",
@@ -142,11 +132,24 @@ impl Retire {
     }
 }
 
-/// Records that are read at once.
+/// Rows that are read at once.
 const PAGE: u32 = 1_000;
 
-/// Seals every record with the newest key; how many were not.
-fn reseal(store: &EmbeddedStore, ring: &KeyRing) -> Result<u64, Failure> {
+/// How many were sealed anew.
+struct Sealed {
+    records: u64,
+    effects: u64,
+}
+
+/// Seals everything with the newest key that is not yet. Effects that have expired nobody opens any more.
+fn reseal(store: &EmbeddedStore, ring: &KeyRing, now: u64) -> Result<Sealed, Failure> {
+    Ok(Sealed {
+        records: reseal_records(store, ring)?,
+        effects: reseal_effects(store, ring, now)?,
+    })
+}
+
+fn reseal_records(store: &EmbeddedStore, ring: &KeyRing) -> Result<u64, Failure> {
     let (mut after, mut resealed) = (None, 0);
     loop {
         let page = store.records(after, PAGE)?;
@@ -162,15 +165,39 @@ fn reseal(store: &EmbeddedStore, ring: &KeyRing) -> Result<u64, Failure> {
             let Some(record) = anew else { continue };
             match wait(store.reseal(it.id, it.version, record))?? {
                 Committed::Done => resealed += 1,
-                _ => {
-                    return Err(Failure::new(
-                        Exit::Store,
-                        "the store is in use: stop the host first",
-                    ));
-                }
+                _ => return Err(in_use()),
             }
         }
     }
+}
+
+fn reseal_effects(store: &EmbeddedStore, ring: &KeyRing, now: u64) -> Result<u64, Failure> {
+    let (mut after, mut resealed) = (None, 0);
+    loop {
+        let page = store.effects(now, after, PAGE)?;
+        let Some(last) = page.last() else {
+            return Ok(resealed);
+        };
+        after = Some(last.effect);
+        for it in page {
+            let broken = |error| {
+                let id = hex::encode(it.effect);
+                Failure::new(Exit::Store, format!("effect {id}: {error}"))
+            };
+            let anew = ring
+                .reseal_effect(&it.tenant, &it.effect, &it.payload)
+                .map_err(broken)?;
+            let Some(payload) = anew else { continue };
+            match wait(store.reseal_effect(it.effect, payload))?? {
+                Committed::Done => resealed += 1,
+                _ => return Err(in_use()),
+            }
+        }
+    }
+}
+
+fn in_use() -> Failure {
+    Failure::new(Exit::Store, "the store is in use: stop the host first")
 }
 
 fn store(config: &Config, now: u64) -> Result<EmbeddedStore, Failure> {

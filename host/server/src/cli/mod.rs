@@ -345,6 +345,10 @@ mod tests {
             ("cofactor keys list --json", true),
             ("cofactor audit verify", true),
             ("cofactor audit show --after 5 --limit 10", true),
+            ("cofactor audit acknowledge --actor a --why b --json", true),
+            ("cofactor audit acknowledge --actor a", false),
+            ("cofactor audit acknowledge --why b", false),
+            ("cofactor audit acknowledge --actor= --why b", false),
             ("cofactor bench", true),
             ("cofactor", false),
         ] {

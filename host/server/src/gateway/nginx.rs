@@ -8,6 +8,9 @@
 //! | 400, 500, 503 | what was asked cannot be read, something failed, too much to do | answers 500 |
 //!
 //! Never 302: nginx would answer 500.
+//!
+//! While the store cannot be reached, an application whose fail mode is `open` gets 200 with the user's name and
+//! [`FAIL_OPEN`] where it would have got 401 or 503, and never a word of a second factor.
 
 use std::sync::Arc;
 
@@ -39,6 +42,9 @@ pub const FACTOR_METHOD: HeaderName = HeaderName::from_static("x-cofactor-method
 pub const FACTOR_LEVEL: HeaderName = HeaderName::from_static("x-cofactor-level");
 /// When it was verified, as RFC 3339 has it.
 pub const FACTOR_VERIFIED: HeaderName = HeaderName::from_static("x-cofactor-verified");
+
+/// `yes` where nobody was asked for a second factor, because the store cannot be reached.
+pub const FAIL_OPEN: HeaderName = HeaderName::from_static("x-cofactor-fail-open");
 
 /// The endpoint.
 pub(super) fn router<S: Store>() -> Router<Arc<Front<S>>> {
@@ -105,7 +111,16 @@ fn answer<S: Store>(
         method,
         address: caller.address.as_deref(),
     };
-    match front.judge(&visit, headers)? {
+    let judgement = match front.judge(&visit, headers) {
+        Err(error @ StepError::Unavailable(_)) => {
+            return match passed_open(front, &visit) {
+                Some(response) => Ok(response),
+                None => Err(error.into()),
+            };
+        }
+        other => other?,
+    };
+    match judgement {
         Judgement::Pass { pass, renewed } => {
             let mut response = StatusCode::OK.into_response();
             let told = response.headers_mut();
@@ -130,10 +145,31 @@ fn answer<S: Store>(
             );
             Ok(StatusCode::FORBIDDEN.into_response())
         }
-        Judgement::StepUp(_) | Judgement::None => {
-            Ok(to_portal(front, caller, headers, &user, &target))
-        }
+        // The portal could not ask for a second factor: what it asks has to be written down.
+        Judgement::StepUp(_) | Judgement::None => Ok(passed_open(front, &visit)
+            .unwrap_or_else(|| to_portal(front, caller, headers, &user, &target))),
     }
+}
+
+/// The answer of an application that is open while the store cannot be reached, if this one is: who passed the first
+/// factor, and nothing else. A session is neither made nor renewed.
+fn passed_open<S: Store>(front: &Front<S>, visit: &Visit<'_>) -> Option<Response> {
+    let application = visit.gateway.application.as_str();
+    if !front.service.passes_open(application) {
+        return None;
+    }
+    tracing::warn!(
+        gateway = visit.gateway.name,
+        user = visit.user.as_str(),
+        application,
+        "the store cannot be reached: passed on the first factor alone"
+    );
+    let mut response = StatusCode::OK.into_response();
+    let told = response.headers_mut();
+    let user = HeaderValue::from_bytes(visit.user.as_str().as_bytes()).ok()?;
+    told.insert(REMOTE_USER, user);
+    told.insert(FAIL_OPEN, HeaderValue::from_static("yes"));
+    Some(response)
 }
 
 /// 401, and for a browser that asks for a page the way to the portal (FA-08: nothing else is sent to one).
@@ -190,7 +226,7 @@ fn refuse(caller: Option<&Caller>, error: CallerError) -> Response {
     .into_response()
 }
 
-/// Every failure denies.
+/// Every failure that comes here denies.
 fn fail(caller: &Caller, error: &StepError) -> Response {
     tracing::error!(gateway = caller.gateway.name, %error, "could not judge a session");
     match error {

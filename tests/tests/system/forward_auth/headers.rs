@@ -7,7 +7,7 @@ use cofactor_tests::server::{Server, Setup};
 use crate::{ALICE, BOB, Tested, is_application, patient, sign_in, visitor, with_device};
 
 /// What an attacker writes under names that gateways and applications believe.
-const SPOOFED: [&str; 24] = [
+const SPOOFED: [&str; 25] = [
     "Remote-User",
     "REMOTE-USER",
     "remote-user",
@@ -28,6 +28,7 @@ const SPOOFED: [&str; 24] = [
     "X-Cofactor-Method",
     "X-Cofactor-Level",
     "X-Cofactor-Verified",
+    "X-Cofactor-Fail-Open",
     "X-Original-URL",
     "X-Original-Method",
     "X-Forwarded-For",

@@ -3,6 +3,9 @@
 //! A database that was put back as a whole is consistent in itself. Only something beside it can tell: the anchor names a
 //! row of the chain that was durable, and a database without that row is older than the anchor. Keep the file on another
 //! volume than the database if there is one, and out of the database's backup.
+//!
+//! What was found stands here as well until an operator acknowledges it: a database that is put back once more takes its own
+//! audit rows with it, and nothing of this file.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -13,12 +16,16 @@ use rusqlite::Connection;
 
 use super::chain::Head;
 use super::number::stored;
+use super::open::Finding;
 
 /// First line of the file: what it is, and the version of its format.
 const TITLE: &str = "cofactor anchor 1";
 
+/// How many findings it keeps, the newest of them.
+const REPORTS: usize = 16;
+
 /// What the file says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Anchor {
     /// Which database it belongs to.
     pub(super) database: [u8; 16],
@@ -26,6 +33,10 @@ pub(super) struct Anchor {
     pub(super) epoch: u64,
     /// A row of the chain that was durable.
     pub(super) head: Head,
+    /// Up to which epoch an operator has acknowledged that it was raised; a file without that line says zero.
+    acknowledged: u64,
+    /// What was found since, with the epoch that was begun because of it.
+    reports: Vec<(u64, Finding)>,
 }
 
 impl Anchor {
@@ -43,7 +54,55 @@ impl Anchor {
     /// Brings the file up to the newest durable row of the database. Processes that share the database take turns, and the
     /// row is read while it is this one's turn, so the file never goes back. Nor does its instant, which says until when
     /// codes may have been accepted.
-    pub(super) fn raise(path: &Path, connection: &Connection) -> io::Result<()> {
+    pub(super) fn raise(path: &Path, connection: &Connection) -> io::Result<Self> {
+        Self::change(path, connection, |_| {})
+    }
+
+    /// The same, and puts down what was found, which has raised the database's epoch.
+    pub(super) fn report(
+        path: &Path,
+        connection: &Connection,
+        found: Option<Finding>,
+    ) -> io::Result<Self> {
+        Self::change(path, connection, |anchor| {
+            anchor
+                .reports
+                .extend(found.map(|found| (anchor.epoch, found)));
+            let most = anchor.reports.len().saturating_sub(REPORTS);
+            anchor.reports.drain(..most);
+        })
+    }
+
+    /// The same, and puts down that everything up to this epoch is acknowledged.
+    pub(super) fn acknowledge(
+        path: &Path,
+        connection: &Connection,
+        epoch: u64,
+    ) -> io::Result<Self> {
+        Self::change(path, connection, |anchor| {
+            anchor.acknowledged = anchor.acknowledged.max(epoch);
+            let acknowledged = anchor.acknowledged;
+            anchor.reports.retain(|(epoch, _)| *epoch > acknowledged);
+        })
+    }
+
+    /// What was found and is not acknowledged. An epoch that was raised without a word of why counts as well: the file may
+    /// have been made anew since.
+    pub(super) fn unacknowledged(&self) -> Vec<Finding> {
+        let named = self.reports.iter().map(|(_, found)| found.clone());
+        match named.collect::<Vec<_>>() {
+            found if found.is_empty() && self.epoch > self.acknowledged => {
+                vec![Finding::Unacknowledged { epoch: self.epoch }]
+            }
+            found => found,
+        }
+    }
+
+    fn change(
+        path: &Path,
+        connection: &Connection,
+        change: impl FnOnce(&mut Self),
+    ) -> io::Result<Self> {
         let turn = File::open(folder(path))?;
         turn.lock()?;
         let before = match Self::read(path) {
@@ -53,11 +112,14 @@ impl Anchor {
         let mut next = Self::of(connection).map_err(io::Error::other)?;
         if let Some(before) = &before {
             next.head.time = next.head.time.max(before.head.time);
+            next.acknowledged = before.acknowledged;
+            next.reports.clone_from(&before.reports);
         }
-        if before == Some(next) {
-            return Ok(());
+        change(&mut next);
+        if before.as_ref() != Some(&next) {
+            next.write(path)?;
         }
-        next.write(path)
+        Ok(next)
     }
 
     /// What the file ought to say.
@@ -69,6 +131,8 @@ impl Anchor {
             database,
             epoch,
             head: Head::read(connection)?,
+            acknowledged: 0,
+            reports: Vec::new(),
         })
     }
 
@@ -96,14 +160,34 @@ impl Anchor {
     }
 
     fn text(&self) -> String {
-        format!(
+        let mut text = format!(
             "{TITLE}\ndatabase {}\nepoch {}\nseq {}\nhash {}\ntime {}\n",
             hex::encode(self.database),
             self.epoch,
             self.head.seq,
             hex::encode(self.head.hash),
             self.head.time,
-        )
+        );
+        if self.acknowledged > 0 {
+            text.push_str(&format!("acknowledged {}\n", self.acknowledged));
+        }
+        for (epoch, found) in &self.reports {
+            match found {
+                Finding::RolledBack {
+                    anchored,
+                    found,
+                    time,
+                } => text.push_str(&format!(
+                    "report {epoch} rolled-back {anchored} {found} {time}\n"
+                )),
+                Finding::AnchorMissing => {
+                    text.push_str(&format!("report {epoch} anchor-missing\n"));
+                }
+                // The first stands in the file by its epoch alone, the second is over when the clock is right.
+                Finding::Unacknowledged { .. } | Finding::ClockBehind { .. } => {}
+            }
+        }
+        text
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -116,13 +200,39 @@ impl Anchor {
             database: [0; 16],
             epoch: 0,
             head: Head::default(),
+            acknowledged: 0,
+            reports: Vec::new(),
         };
         hex::decode_to_slice(value("database")?, &mut anchor.database).ok()?;
         anchor.epoch = value("epoch")?.parse().ok()?;
         anchor.head.seq = value("seq")?.parse().ok()?;
         hex::decode_to_slice(value("hash")?, &mut anchor.head.hash).ok()?;
         anchor.head.time = value("time")?.parse().ok()?;
+        for line in lines {
+            match line.split_once(' ')? {
+                ("acknowledged", epoch) => anchor.acknowledged = epoch.parse().ok()?,
+                ("report", report) => anchor.reports.push(Self::parse_report(report)?),
+                _ => return None,
+            }
+        }
         Some(anchor)
+    }
+
+    fn parse_report(text: &str) -> Option<(u64, Finding)> {
+        let mut words = text.split(' ');
+        let epoch = words.next()?.parse().ok()?;
+        let kind = words.next()?;
+        let mut number = || words.next()?.parse().ok();
+        let found = match kind {
+            "rolled-back" => Finding::RolledBack {
+                anchored: number()?,
+                found: number()?,
+                time: number()?,
+            },
+            "anchor-missing" => Finding::AnchorMissing,
+            _ => return None,
+        };
+        Some((epoch, found))
     }
 }
 

@@ -28,8 +28,12 @@ pub(super) enum Work {
     Rename { from: Name, to: Name, now: u64 },
     /// An effect is done, or given up: its payload goes.
     Settle { effect: [u8; 16], now: u64 },
+    /// The same effect under another seal, if it is still to be done: after a key rotation.
+    ResealEffect { effect: [u8; 16], payload: Vec<u8> },
     /// A session was signed out.
     End(SessionEnd),
+    /// An operator did something that concerns no account.
+    Tell { entry: String, now: u64 },
 }
 
 /// The row that a record's version stands in when the step itself has nothing to tell.
@@ -52,7 +56,11 @@ impl Work {
             } => reseal(connection, *id, *version, record),
             Self::Rename { from, to, now } => rename(connection, head, from, to, *now),
             Self::Settle { effect, now } => settle(connection, effect, *now),
+            Self::ResealEffect { effect, payload } => reseal_effect(connection, effect, payload),
             Self::End(end) => end_session(connection, head, end),
+            Self::Tell { entry, now } => head
+                .append(connection, *now, &Facts::default(), entry)
+                .map(|()| Committed::Done),
         }
     }
 
@@ -61,9 +69,9 @@ impl Work {
         match self {
             Self::Commit(commit) => commit.now,
             Self::All(commits) => commits.iter().map(|commit| commit.now).max().unwrap_or(0),
-            Self::Rename { now, .. } | Self::Settle { now, .. } => *now,
+            Self::Rename { now, .. } | Self::Settle { now, .. } | Self::Tell { now, .. } => *now,
             Self::End(end) => end.now,
-            Self::Reseal { .. } => 0,
+            Self::Reseal { .. } | Self::ResealEffect { .. } => 0,
         }
     }
 
@@ -361,6 +369,22 @@ fn settle(connection: &Connection, effect: &[u8; 16], now: u64) -> rusqlite::Res
             "UPDATE outbox SET payload = NULL, settled = ?2 WHERE effect = ?1 AND settled IS NULL",
         )?
         .execute((effect, whole(now)))?;
+    Ok(match changed {
+        0 => Committed::Conflict,
+        _ => Committed::Done,
+    })
+}
+
+fn reseal_effect(
+    connection: &Connection,
+    effect: &[u8; 16],
+    payload: &[u8],
+) -> rusqlite::Result<Committed> {
+    let changed = connection
+        .prepare_cached(
+            "UPDATE outbox SET payload = ?2 WHERE effect = ?1 AND settled IS NULL AND payload IS NOT NULL",
+        )?
+        .execute((effect, payload))?;
     Ok(match changed {
         0 => Committed::Conflict,
         _ => Committed::Done,

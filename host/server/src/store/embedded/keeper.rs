@@ -2,7 +2,7 @@
 //! carries the log over into the database while the writer goes on.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -28,6 +28,8 @@ pub(super) struct Kept {
     pub(super) connection: Connection,
     /// What loads answer.
     pub(super) refuse_before: Arc<AtomicU64>,
+    /// How many findings nobody has acknowledged: another process may do so.
+    pub(super) unacknowledged: Arc<AtomicUsize>,
 }
 
 /// The way to the thread.
@@ -87,11 +89,15 @@ impl Kept {
             Ok(head) => head.seq,
             Err(error) => return report(&self.path, &error),
         };
-        if newest == self.anchored {
+        if newest == self.anchored && self.unacknowledged.load(Ordering::Relaxed) == 0 {
             return;
         }
         match Anchor::raise(&self.path, &self.connection) {
-            Ok(()) => self.anchored = newest,
+            Ok(anchor) => {
+                self.anchored = newest;
+                let left = anchor.unacknowledged().len();
+                self.unacknowledged.store(left, Ordering::Relaxed);
+            }
             Err(error) => report(&self.path, &error),
         }
     }

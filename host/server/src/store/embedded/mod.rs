@@ -7,6 +7,7 @@
 //!
 //! docs/store.md tells operators what is detected, what is not, and how to back up and restore.
 
+mod acknowledge;
 mod anchor;
 mod apply;
 mod chain;
@@ -25,7 +26,7 @@ mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use cofactor_runtime::store::{
     AccountId, Commit, Committed, Load, Name, Query, SessionEnd, SessionId, Standing, Store,
@@ -38,6 +39,7 @@ use keeper::Keeper;
 use read::Readers;
 use writer::Writer;
 
+pub use acknowledge::AcknowledgeError;
 pub use chain::{ChainBreak, Head};
 pub use inspect::Sealed;
 pub use open::{Finding, OpenError, Options};
@@ -51,6 +53,7 @@ pub struct EmbeddedStore {
     anchor: PathBuf,
     epoch: u64,
     findings: Vec<Finding>,
+    unacknowledged: Arc<AtomicUsize>,
     refuse_before: Arc<AtomicU64>,
 }
 
@@ -93,6 +96,20 @@ impl EmbeddedStore {
         self.writer.ask(work).await
     }
 
+    /// Puts the same effect under another seal, if it is still to be done.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub async fn reseal_effect(
+        &self,
+        effect: [u8; 16],
+        payload: Vec<u8>,
+    ) -> Result<Committed, StoreError> {
+        self.writer
+            .ask(Work::ResealEffect { effect, payload })
+            .await
+    }
+
     /// Marks an effect as done or given up, and erases its payload. `Conflict`: it was settled before.
     ///
     /// # Errors
@@ -109,10 +126,29 @@ impl EmbeddedStore {
         self.read(|connection| outbox::due(connection, now, limit))
     }
 
-    /// What was found wrong at opening, for the log and for the health page. Empty in ordinary life.
+    /// The same in the order of their ids, starting behind `after`: page by page it is all of them.
+    ///
+    /// # Errors
+    /// As [`Store::load`].
+    pub fn effects(
+        &self,
+        now: u64,
+        after: Option<[u8; 16]>,
+        limit: u32,
+    ) -> Result<Vec<Due>, StoreError> {
+        self.read(|connection| outbox::all(connection, now, after, limit))
+    }
+
+    /// What was found wrong at this opening, and at earlier ones if nobody has acknowledged it. Empty in ordinary life.
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
         &self.findings
+    }
+
+    /// How many findings nobody has acknowledged now; another process may have done so a second ago.
+    #[must_use]
+    pub fn unacknowledged(&self) -> usize {
+        self.unacknowledged.load(Ordering::Relaxed)
     }
 
     /// How often this database was found rolled back.

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::mpsc::sync_channel;
 
 use rusqlite::{Connection, TransactionBehavior};
@@ -52,7 +52,8 @@ impl Options {
 }
 
 /// What was wrong with the database as a whole. The store opened all the same; where the database may have been put back,
-/// it raised its epoch and refuses codes that may have been used already.
+/// it raised its epoch and refuses codes that may have been used already, and every opening tells it again until an operator
+/// acknowledges it: see [`EmbeddedStore::acknowledge`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
     /// The database is older than the anchor: it was put back.
@@ -67,6 +68,12 @@ pub enum Finding {
     /// There is no anchor (or none that can be read), though the database is in use: whether it was put back cannot be
     /// told.
     AnchorMissing,
+    /// The database's epoch was raised by one of these, nobody has acknowledged it, and the anchor does not say any more
+    /// which it was.
+    Unacknowledged {
+        /// The database's epoch.
+        epoch: u64,
+    },
     /// The wall clock is behind the newest row: one of the two instants is wrong. Accounts that were used later than now
     /// answer with a clock fault until the clock is right, or an administrator resets them.
     ClockBehind {
@@ -131,13 +138,17 @@ impl EmbeddedStore {
         make_file(options, anchor.as_ref())?;
         let mut connection = schema::writer(&options.path)?;
         schema::migrate(&mut connection, &options.path)?;
-        let findings = check(&mut connection, options, anchor.as_ref(), now)?;
-        findings.iter().for_each(log);
-        Anchor::raise(&options.anchor, &connection)
+        let behind = clock_behind(&connection, now)?;
+        let found = check(&mut connection, options, anchor.as_ref(), now)?;
+        let anchor = Anchor::report(&options.anchor, &connection, found)
             .map_err(|source| file(&options.anchor, source))?;
+        let reported = anchor.unacknowledged();
+        let unacknowledged = Arc::new(AtomicUsize::new(reported.len()));
+        let findings: Vec<_> = behind.into_iter().chain(reported).collect();
+        findings.iter().for_each(log);
 
         let watching = schema::reader(&options.path)?;
-        let (epoch, refuse_before) = keeper::epoch(&watching)?;
+        let (_, refuse_before) = keeper::epoch(&watching)?;
         let refuse_before = Arc::new(AtomicU64::new(refuse_before));
         let thread = |source| file(&options.path, source);
         let (asking, asked) = sync_channel(1);
@@ -147,6 +158,7 @@ impl EmbeddedStore {
             path: options.anchor.clone(),
             connection: watching,
             refuse_before: refuse_before.clone(),
+            unacknowledged: Arc::clone(&unacknowledged),
         };
         let keeper = Keeper::start(kept, asked);
         Ok(Self {
@@ -154,8 +166,9 @@ impl EmbeddedStore {
             writer: writer.map_err(thread)?,
             keeper: keeper.map_err(thread)?,
             anchor: options.anchor.clone(),
-            epoch,
+            epoch: anchor.epoch,
             findings,
+            unacknowledged,
             refuse_before,
         })
     }
@@ -189,29 +202,28 @@ fn make_file(options: &Options, anchor: Option<&Anchor>) -> Result<(), OpenError
         .map_err(|source| file(&options.path, source))
 }
 
-/// Holds the database against the anchor and the clock, and writes down what is wrong.
+fn clock_behind(connection: &Connection, now: u64) -> rusqlite::Result<Option<Finding>> {
+    let newest = Head::read(connection)?.time;
+    let is_behind = newest.saturating_sub(now) > BEHIND;
+    Ok(is_behind.then_some(Finding::ClockBehind { newest, now }))
+}
+
+/// Holds the database against the anchor, and writes down what is wrong.
 fn check(
     connection: &mut Connection,
     options: &Options,
     anchor: Option<&Anchor>,
     now: u64,
-) -> Result<Vec<Finding>, OpenError> {
+) -> Result<Option<Finding>, OpenError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let database: [u8; 16] =
         transaction.query_row("SELECT database FROM meta", [], |row| row.get(0))?;
     let (epoch, refuse_before) = keeper::epoch(&transaction)?;
     let mut head = Head::read(&transaction)?;
-    let mut findings = Vec::new();
-    if head.time.saturating_sub(now) > BEHIND {
-        findings.push(Finding::ClockBehind {
-            newest: head.time,
-            now,
-        });
-    }
     let (until, finding, entry) = match anchor {
         Some(anchor) if anchor.database != database => return Err(other_anchor(options)),
-        Some(anchor) if anchor.head.is_in(&transaction)? => return Ok(findings),
-        None if head.seq == 0 => return Ok(findings),
+        Some(anchor) if anchor.head.is_in(&transaction)? => return Ok(None),
+        None if head.seq == 0 => return Ok(None),
         Some(Anchor { head: anchored, .. }) => (
             anchored.time,
             Finding::RolledBack {
@@ -230,6 +242,8 @@ fn check(
             r#"{"fact":"anchor-missing"}"#.to_owned(),
         ),
     };
+    // Never one that was acknowledged before the database was put back.
+    let epoch = anchor.map_or(epoch, |anchor| epoch.max(anchor.epoch));
     let refuse_before = refuse_before.max(until.max(head.time).saturating_add(MARGIN));
     transaction.execute(
         "UPDATE meta SET epoch = ?1, refuse_before = ?2",
@@ -237,8 +251,7 @@ fn check(
     )?;
     head.append(&transaction, now, &Facts::default(), &entry)?;
     transaction.commit()?;
-    findings.push(finding);
-    Ok(findings)
+    Ok(Some(finding))
 }
 
 fn log(finding: &Finding) {
@@ -255,6 +268,10 @@ fn log(finding: &Finding) {
         ),
         Finding::AnchorMissing => tracing::error!(
             "the anchor is missing: whether the database was put back cannot be told, and codes of before now are refused"
+        ),
+        Finding::Unacknowledged { epoch } => tracing::error!(
+            epoch,
+            "the database was put back before, and nobody has acknowledged it"
         ),
         Finding::ClockBehind { newest, now } => tracing::error!(
             newest,

@@ -1,7 +1,7 @@
 //! Reading the outbox. Rows come in with the commit that wants them, and lose their payload when they are settled or
 //! expire; the id stays for a while, so that nothing is done twice.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 
 use cofactor_runtime::store::AccountId;
 
@@ -33,16 +33,35 @@ pub(super) fn due(connection: &Connection, now: u64, limit: u32) -> rusqlite::Re
             "SELECT effect, tenant, account, kind, created, expires, payload FROM outbox
              WHERE settled IS NULL AND expires > ?1 AND payload IS NOT NULL ORDER BY expires LIMIT ?2",
         )?
-        .query_map((whole(now), limit), |row| {
-            Ok(Due {
-                effect: row.get(0)?,
-                tenant: row.get(1)?,
-                account: AccountId(row.get(2)?),
-                kind: row.get(3)?,
-                created: stored(row, 4)?,
-                expires: stored(row, 5)?,
-                payload: row.get(6)?,
-            })
-        })?
+        .query_map((whole(now), limit), read)?
         .collect()
+}
+
+/// What is to be done, in the order of the ids, starting behind `after`.
+pub(super) fn all(
+    connection: &Connection,
+    now: u64,
+    after: Option<[u8; 16]>,
+    limit: u32,
+) -> rusqlite::Result<Vec<Due>> {
+    let after = after.as_ref().map_or(&[] as &[u8], |id| id.as_slice());
+    connection
+        .prepare_cached(
+            "SELECT effect, tenant, account, kind, created, expires, payload FROM outbox
+             WHERE settled IS NULL AND expires > ?1 AND payload IS NOT NULL AND effect > ?2 ORDER BY effect LIMIT ?3",
+        )?
+        .query_map((whole(now), after, limit), read)?
+        .collect()
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Due> {
+    Ok(Due {
+        effect: row.get(0)?,
+        tenant: row.get(1)?,
+        account: AccountId(row.get(2)?),
+        kind: row.get(3)?,
+        created: stored(row, 4)?,
+        expires: stored(row, 5)?,
+        payload: row.get(6)?,
+    })
 }

@@ -139,12 +139,107 @@ async fn a_database_put_back_as_a_whole_raises_the_epoch_and_refuses_old_codes()
     store.close();
     drop(store);
     let store = place.open();
-    assert!(store.findings().is_empty());
     assert_eq!(store.epoch(), 1);
     assert_eq!(
         load(&store, "alice").await.unwrap().refuse_before,
         refuse_before
     );
+}
+
+/// Whoever puts a database back must not be rid of the report of it by starting the host, or by doing it again.
+#[tokio::test]
+async fn a_rollback_is_reported_until_an_operator_acknowledges_it() {
+    let place = Place::new();
+    let store = filled(&place).await;
+    store.close();
+    drop(store);
+    let yesterday = place.copy();
+    let grow = async |version| {
+        let store = place.open();
+        done(&store, put(id(1), version)).await;
+        store.close();
+    };
+    let acknowledge = async || {
+        let store = place.open();
+        let seen = store.acknowledge("carol", "a test", NOW).await.unwrap();
+        store.close();
+        seen
+    };
+    assert_eq!(
+        acknowledge().await,
+        [],
+        "nothing to acknowledge, and no row"
+    );
+    grow(4).await;
+    place.roll_back(&yesterday);
+    let first = Finding::RolledBack {
+        anchored: 6,
+        found: 5,
+        time: NOW + 4,
+    };
+    let mut refuse_before = 0;
+    for _ in 0..3 {
+        let store = place.open();
+        assert_eq!(store.findings(), std::slice::from_ref(&first));
+        assert_eq!(store.unacknowledged(), 1);
+        refuse_before = load(&store, "alice").await.unwrap().refuse_before;
+    }
+    // Once more: the database forgets the first time, the anchor does not.
+    grow(4).await;
+    place.roll_back(&yesterday);
+    let found = place.open().findings().to_vec();
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert_eq!(found[0], first);
+    assert_eq!(place.open().epoch(), 2);
+
+    // A host that runs beside hears of it.
+    let host = place.open();
+    assert_eq!(acknowledge().await, found);
+    let rows = host.audit(0, 100).unwrap();
+    let (_, _, entry) = rows.last().unwrap();
+    assert_eq!(
+        *entry,
+        r#"{"actor":"carol","epoch":2,"fact":"rollback-acknowledged","why":"a test"}"#
+    );
+    let waited = std::time::Instant::now();
+    while host.unacknowledged() > 0 {
+        assert!(waited.elapsed().as_secs() < 60);
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    host.close();
+    drop(host);
+    let store = place.open();
+    assert_eq!(store.findings(), []);
+    let still = load(&store, "alice").await.unwrap().refuse_before;
+    assert!(
+        still >= refuse_before && refuse_before > 0,
+        "codes stay refused"
+    );
+    store.verify_chain().unwrap();
+    store.close();
+    drop(store);
+
+    // A rollback to before the acknowledgement, with an epoch that the anchor has seen acknowledged already.
+    place.roll_back(&yesterday);
+    let store = place.open();
+    assert!(matches!(
+        store.findings(),
+        [Finding::RolledBack { found: 5, .. }]
+    ));
+    assert_eq!(store.epoch(), 3);
+    store.close();
+    drop(store);
+    // Nor is anybody rid of it by what they do to the anchor's own lines.
+    let text = std::fs::read_to_string(place.path("anchor")).unwrap();
+    let without: String = text
+        .lines()
+        .filter(|line| !line.starts_with("report") && !line.starts_with("acknowledged"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    for damaged in [without, format!("{text}report 3\n"), format!("{text}x\n")] {
+        std::fs::write(place.path("anchor"), damaged).unwrap();
+        assert!(!place.open().findings().is_empty());
+    }
 }
 
 #[tokio::test]
