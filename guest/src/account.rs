@@ -282,6 +282,8 @@ pub struct Grant {
     pub user_verified: bool,
     /// Why.
     pub reason: Reason,
+    /// When its session has to end, if before all others.
+    pub ends: Option<u64>,
 }
 
 /// A credential that waits for its confirming answer.

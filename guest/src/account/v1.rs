@@ -149,6 +149,7 @@ fn request(rest: &mut Reader<'_>) -> Result<Request, RecordError> {
                         proved: Methods::of(method),
                         user_verified: false,
                         reason,
+                        ends: None,
                     },
                     generation: rest.u64()?,
                     device: None,

@@ -337,6 +337,7 @@ fn write_grant(grant: &Grant, out: &mut Writer) {
     out.u32(grant.proved.bits());
     out.u8(grant.user_verified.into());
     out.u8(grant.reason.number());
+    out.optional(grant.ends.as_ref(), |ends, out| out.u64(*ends));
 }
 
 fn read_grant(rest: &mut Reader<'_>) -> Result<Grant, RecordError> {
@@ -346,6 +347,7 @@ fn read_grant(rest: &mut Reader<'_>) -> Result<Grant, RecordError> {
         proved: read_methods(rest)?,
         user_verified: rest.bool("grant.user-verified")?,
         reason: read_reason(rest)?,
+        ends: rest.optional("grant.ends", Reader::u64)?,
     })
 }
 

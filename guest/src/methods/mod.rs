@@ -5,6 +5,7 @@
 //! octets of its own, which the record carries and nobody else reads.
 
 pub mod code;
+pub mod generated;
 
 /// Declares the methods, in the order in which they are offered.
 macro_rules! methods {
@@ -26,7 +27,9 @@ macro_rules! methods {
     };
 }
 
-methods!(totp, hotp);
+methods!(totp, hotp, recovery_code, temporary_pass, app_password);
+
+use zeroize::Zeroizing;
 
 use crate::account::{Credential, Send, Transaction};
 use crate::contract::{Claim, Context, Fact, Observation, Origin, PhoneAnswer};
@@ -169,6 +172,25 @@ pub struct Right {
     pub resynchronised: bool,
     /// Something that the user should be told: the prompt's name, such as `recovery-codes-low`.
     pub notice: Option<&'static str>,
+    /// When a session that rests on it has to end, if before all others.
+    pub ends: Option<u64>,
+    /// It is right only if this is the user's PIN: the method has no way to tell. Counted and locked as other PINs are.
+    pub pin: Option<Typed>,
+}
+
+/// Something secret that was typed: erased when dropped, and never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Typed(Zeroizing<String>);
+
+/// What a session that rests on a method alone may change of the user's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Authority {
+    /// Everything.
+    Full,
+    /// Everything, but only so many milliseconds after it was verified.
+    Within(u64),
+    /// It may enrol what an answer confirms, beside a first factor, and change nothing else.
+    Recovery,
 }
 
 /// What the user wants to enrol.
@@ -315,10 +337,33 @@ pub trait Method: Sync {
         Vec::new()
     }
 
+    /// What a session that rests on it alone may change of the user's own.
+    fn authority(&self) -> Authority {
+        Authority::Full
+    }
+
     /// Whether a credential of its own would answer as this one does, so that a used code would be good again (OTP-01).
     fn is_twin(&self, one: &Credential, other: &Credential) -> bool {
         let _ = (one, other);
         false
+    }
+}
+
+impl Typed {
+    /// Keeps what was typed.
+    pub fn new(text: &str) -> Self {
+        Self(Zeroizing::new(text.to_owned()))
+    }
+
+    /// As it was typed.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl core::fmt::Debug for Typed {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("[redacted]")
     }
 }
 

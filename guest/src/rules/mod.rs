@@ -1,6 +1,7 @@
 //! Whether a second factor is asked for at all, and which ones are enough. Rules look at who signs in to what, from where, and
 //! at what the account remembers; they know nothing of how a method verifies.
 
+mod bypass;
 pub(crate) mod device;
 
 use crate::account::{Account, Credential, Demand, Grant};
@@ -62,9 +63,18 @@ impl Need {
         Self { methods, level: 0 }
     }
 
-    /// Whether what was verified is enough.
+    /// What can be asked for: what is for programs alone never is (BY-10).
+    pub fn for_people(self) -> Self {
+        let people = self.methods.natures().filter(|nature| !nature.for_programs);
+        Self {
+            methods: people.fold(Methods::NONE, |set, nature| set.with(nature.number)),
+            ..self
+        }
+    }
+
+    /// Whether what was verified is enough. A program is asked for one thing, since it cannot be asked.
     pub fn is_met(&self, proved: Methods) -> bool {
-        level_of(proved) >= self.level
+        level_of(proved) >= self.level || proved.natures().any(|nature| nature.for_programs)
     }
 
     /// Whether a credential may be used, and brings the user on.
@@ -75,6 +85,9 @@ impl Need {
 
 /// Judges a sign-in that has come to its second factor, or an answer to one.
 pub fn decide(about: &Circumstances<'_>, account: &Account) -> Decision {
+    if let Some(skip) = bypass::skip(about, account) {
+        return Decision::Skip(skip);
+    }
     match need(about, account) {
         Ok(need) => Decision::Ask(need),
         Err(reason) => Decision::Deny(reason),
@@ -122,7 +135,7 @@ fn usable(about: &Circumstances<'_>, level: u8) -> Methods {
     methods::NATURES
         .iter()
         .filter(|nature| about.policy.accounts.methods.has(nature.number))
-        .filter(|nature| nature.level >= level)
+        .filter(|nature| nature.level >= level || (nature.for_programs && level <= 2))
         .filter(|nature| nature.confirms || about.demand.transaction.is_none())
         .filter(|nature| programs || !nature.for_programs)
         .fold(Methods::NONE, |set, nature| set.with(nature.number))

@@ -2,9 +2,9 @@
 
 use super::Step;
 use super::ask::Unasked;
-use super::manage::{is_fresh, is_label};
+use super::manage::{self, Standing, is_label};
 use super::ruling::{Notes, Ruling};
-use super::sign_in::{bound_to, proof};
+use super::sign_in::{bound_to, counts_as_registered, proof};
 use super::source;
 use crate::account::{
     Account, Credential, Enrolment, Grant, MAX_CREDENTIAL_OCTETS, MAX_CREDENTIALS, Resolution,
@@ -28,11 +28,12 @@ pub(super) fn begin(
 ) -> Result<Ruling, Fault> {
     let refuse =
         |reason, notes: &mut Notes| Ok(Ruling::refuse(Kind::EnrolmentDenied, reason, notes));
-    let is_fresh = is_fresh(step, account, request.session.as_ref());
+    let standing = manage::standing(step, account, request.session.as_ref());
     if account.is_blocked(step.at) {
         return refuse(Reason::Blocked, notes);
     }
-    if !account.credentials.is_empty() && !is_fresh {
+    // What only programs sign in with proves nothing of the person, and stands in nobody's way.
+    if account.credentials.iter().any(counts_as_registered) && standing == Standing::None {
         return refuse(Reason::FreshVerificationRequired, notes);
     }
     if !is_label(&request.label) {
@@ -59,7 +60,7 @@ pub(super) fn begin(
     let credential = credential(step, method, request.label.clone(), draft.state)?;
     let Some(question) = draft.question else {
         // Nothing confirms it, so only a second factor may ask for it.
-        if !is_fresh {
+        if standing < Standing::Full {
             return refuse(Reason::FreshVerificationRequired, notes);
         }
         return Ok(issue(
@@ -287,6 +288,7 @@ fn complete(
         proved: Methods::of(credential.method),
         user_verified,
         reason,
+        ends: None,
     };
     add(step, account, credential, notes);
     Ruling::write(Resolution::Allowed {
@@ -410,16 +412,21 @@ pub(super) fn is_full(step: &Step<'_>, account: &Account, method: &dyn Method) -
     full || account.credentials.len() >= MAX_CREDENTIALS
 }
 
-/// Adds a credential: sessions, enrolments and remembered devices of before are over, and the user is told.
+/// Adds a credential, and the user is told. Enrolments of before are over, and so are sessions and remembered devices, unless
+/// nothing of what they rest on has changed: a way back, or a program's.
 fn add(step: &Step<'_>, account: &mut Account, credential: Credential, notes: &mut Notes) {
     notes.notice("credential-added", Some(&credential));
     let scene = step.scene(ChallengeId::default(), None, &[]);
     notes
         .claims
         .extend(methods::claims(&scene, &credential, true));
+    let beside = methods::nature_of(credential.method)
+        .is_some_and(|nature| nature.last_resort || nature.for_programs);
     account.credentials.push(credential);
     account.enrolments.clear();
-    account.factors_changed();
+    if !beside {
+        account.factors_changed();
+    }
 }
 
 /// Whether this account has the like of it, or a run of this step found that another account holds what it would take.

@@ -7,7 +7,7 @@ use crate::audit::Kind;
 use crate::authorize::is_ahead;
 use crate::contract::{Claims, Fact, Fault, Management, ManagementChange};
 use crate::identifier::{ChallengeId, CredentialId, DeviceId};
-use crate::methods;
+use crate::methods::{self, Authority, Class};
 use crate::reason::Reason;
 
 /// The user manages an enrolled credential.
@@ -22,7 +22,7 @@ pub(super) fn manage(
     if account.is_blocked(step.at) {
         return refuse(Reason::Blocked, notes);
     }
-    if !is_fresh(step, account, management.session.as_ref()) {
+    if standing(step, account, management.session.as_ref()) < Standing::Full {
         return refuse(Reason::FreshVerificationRequired, notes);
     }
     let done = Reason::SuccessfullyCompleted;
@@ -140,18 +140,47 @@ pub(super) fn remove(
     notes.notice("credential-removed", Some(&credential));
 }
 
+/// What a session lets its user change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Standing {
+    /// Nothing.
+    None,
+    /// The user may enrol what an answer confirms.
+    Recovering,
+    /// Everything of the user's own.
+    Full,
+}
+
 /// Whether the session proves a second factor, verified for this application since the last change and not longer ago
-/// than the policy's `management.max-age`.
-pub(super) fn is_fresh(step: &Step<'_>, account: &Account, session: Option<&Claims>) -> bool {
-    session.is_some_and(|claims| {
-        claims.level >= 2
-            && claims.transaction.is_none()
-            && claims.generation == account.generation
-            && claims.application == step.origin.application
-            && !is_ahead(claims, step.at)
-            && step.at.saturating_sub(claims.verified) <= step.policy.management.max_age
-            && step.at.saturating_sub(claims.started) <= step.policy.session.lifetime
-    })
+/// than the policy's `management.max-age`, and whether that factor is one to change others with.
+pub(super) fn standing(step: &Step<'_>, account: &Account, session: Option<&Claims>) -> Standing {
+    let Some(claims) = session else {
+        return Standing::None;
+    };
+    let age = step.at.saturating_sub(claims.verified);
+    let is_fresh = claims.level >= 2
+        && claims.transaction.is_none()
+        && claims.generation == account.generation
+        && claims.application == step.origin.application
+        && !is_ahead(claims, step.at)
+        && age <= step.policy.management.max_age
+        && step.at.saturating_sub(claims.started) <= step.policy.session.lifetime;
+    if !is_fresh {
+        return Standing::None;
+    }
+    // Where several methods were verified, the one that may most says what the user may.
+    let proved = claims.proved.iter();
+    let proved = proved.filter_map(|name| methods::number_of(name).and_then(methods::of));
+    let standings = proved.map(|method| match method.authority() {
+        Authority::Full => Standing::Full,
+        Authority::Within(most) if age <= most => Standing::Full,
+        // A recovery code goes with another factor that is bound to the account: the first one (SP 800-63B-4 section 4.2.2.2).
+        Authority::Recovery if step.policy.accounts.first_factor != Class::None => {
+            Standing::Recovering
+        }
+        Authority::Within(_) | Authority::Recovery => Standing::None,
+    });
+    standings.max().unwrap_or(Standing::None)
 }
 
 /// Whether a text may be a label: 1 to 64 octets without anything that a log or a terminal would obey (LG-01).

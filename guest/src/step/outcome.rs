@@ -126,7 +126,10 @@ fn claims(
         proved: grant.proved.iter().map(str::to_owned).collect(),
         amr: rules::amr_of(step.policy, grant),
         reason: grant.reason.name().to_owned(),
-        started: at,
+        // A session that has to end before its lifetime is over counts as begun so much earlier.
+        started: grant.ends.map_or(at, |ends| {
+            at.min(ends.saturating_sub(step.policy.session.lifetime))
+        }),
         verified: at,
         active: at,
         transaction,

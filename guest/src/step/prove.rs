@@ -2,6 +2,7 @@
 
 use super::Step;
 use super::ruling::{Notes, number};
+use super::sign_in::counts_as_registered;
 use super::source;
 use crate::account::{Account, Challenge, Credential, Grant};
 use crate::audit::Kind;
@@ -129,7 +130,12 @@ fn judge(
         .credentials
         .iter()
         .any(|credential| answers(credential) && fits(credential));
-    let meant = |credential: &Credential| answers(credential) && (!fits_one || fits(credential));
+    // Programs try an old password for days: what fits none is no guess at what people type.
+    let programs = scope.need.methods.natures().any(|it| it.for_programs);
+    let meant = |credential: &Credential| {
+        answers(credential)
+            && (fits(credential) || (!fits_one && (!programs || is_for_programs(credential))))
+    };
     let refusal = |credential: &Credential| {
         // What nobody can guess needs no protection from guesses, and lets its owner in while others guess (BF-08).
         if account_locked && is_guessable(credential) {
@@ -147,7 +153,11 @@ fn judge(
     if tried.is_empty() {
         let mut meant = account.credentials.iter().filter(|it| meant(it));
         let reason = meant.find_map(refusal);
-        return Attempt::Rejected(reason.unwrap_or(Reason::MethodNotAllowed));
+        return Attempt::Rejected(reason.unwrap_or(if programs {
+            Reason::IncorrectCode
+        } else {
+            Reason::MethodNotAllowed
+        }));
     }
 
     let challenge = scope.challenge;
@@ -175,7 +185,7 @@ fn judge(
     for (at, judgement) in judged.into_iter().enumerate() {
         match judgement {
             Some(Judgement::Right(found)) if right.is_none() => right = Some((at, found)),
-            Some(Judgement::Wrong(reason)) => wrong = reason,
+            Some(Judgement::Wrong(reason)) if wrong == Reason::IncorrectCode => wrong = reason,
             Some(Judgement::Refused(reason)) => return Attempt::Refused(reason),
             Some(Judgement::Fraud) => return Attempt::Fraud,
             Some(Judgement::Foreign(reason)) => foreign = Some(reason),
@@ -245,6 +255,10 @@ fn is_guessable(credential: &Credential) -> bool {
     methods::nature_of(credential.method).is_none_or(|nature| nature.guessable)
 }
 
+fn is_for_programs(credential: &Credential) -> bool {
+    methods::nature_of(credential.method).is_some_and(|nature| nature.for_programs)
+}
+
 /// Moves the credential at this place on, and forgives what it cost.
 fn accept(
     step: &Step<'_>,
@@ -266,6 +280,7 @@ fn accept(
     grant.method = credential.method;
     grant.proved = Methods::of(credential.method);
     grant.user_verified = right.user_verified;
+    grant.ends = right.ends;
     credential.state = crate::account::Sealed::new(right.state);
     credential.last_used = Some(step.at);
     let owed = credential.failures.owed();
@@ -286,7 +301,10 @@ fn accept(
         .credentials
         .iter_mut()
         .for_each(|other| other.failures.note_forgiven(owed));
-    if right.spent {
+    // The last one stays, used up: without any, the account would be open to whoever has the first factor.
+    let others = account.credentials.iter().enumerate();
+    let others = others.filter(|(place, _)| *place != at);
+    if right.spent && others.map(|(_, other)| other).any(counts_as_registered) {
         let spent = account.credentials.remove(at);
         notes.audit(
             Kind::CredentialSpent,

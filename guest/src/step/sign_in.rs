@@ -7,7 +7,9 @@ use super::ask::{self, Unasked};
 use super::pass;
 use super::prove::{self, Attempt, Scope};
 use super::ruling::{Notes, Ruling};
-use crate::account::{Account, Challenge, Demand, Grant, Progress, Resolution, State, Transaction};
+use crate::account::{
+    Account, Challenge, Credential, Demand, Grant, Progress, Resolution, State, Transaction,
+};
 use crate::audit::Kind;
 use crate::contract::{self, Answer, Choice, Fault, SignIn};
 use crate::entropy;
@@ -55,7 +57,8 @@ pub(super) fn begin(
             None => return refuse(Reason::MethodNotAllowed, notes),
         },
     };
-    if !account.credentials.iter().any(counts_as_registered) {
+    let known = |it: &Credential| counts_as_registered(it) || need.admits(it);
+    if !account.credentials.iter().any(known) {
         // With a credential, a blocked user is asked like any other and refused in the answer.
         if account.is_blocked(step.at) {
             return refuse(Reason::Blocked, notes);
@@ -107,6 +110,7 @@ pub(super) fn begin(
             Attempt::Fraud => Ok(pass::fraud(step, account, None, notes)),
         };
     }
+    let need = need.for_people();
     let asked = match ask::first(step, account, &mut challenge, &need, asked, notes) {
         Ok(asked) => asked,
         Err(Unasked::Because(reason)) => return refuse(reason, notes),
@@ -379,7 +383,7 @@ pub(super) fn need(
         demand: &challenge.demand,
         device_token: None,
     };
-    rules::need(&about, account)
+    rules::need(&about, account).map(Need::for_people)
 }
 
 /// What the sign-in asks for; none if its text cannot be shown as it is (S17).
@@ -443,7 +447,7 @@ fn put_again(
 }
 
 /// Whether a user with this credential need not be sent to enrol.
-fn counts_as_registered(credential: &crate::account::Credential) -> bool {
+pub(super) fn counts_as_registered(credential: &Credential) -> bool {
     methods::nature_of(credential.method).is_some_and(|nature| !nature.for_programs)
 }
 
@@ -466,6 +470,7 @@ impl Grant {
             proved: Methods::NONE,
             user_verified: false,
             reason,
+            ends: None,
         }
     }
 }

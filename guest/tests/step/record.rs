@@ -133,6 +133,7 @@ fn version_1() -> Account {
                 proved: Methods::of(totp::NUMBER),
                 user_verified: false,
                 reason: Reason::SuccessfullyCompleted,
+                ends: None,
             },
             generation: 3,
             device: None,
@@ -273,6 +274,7 @@ pub fn largest() -> Account {
         proved: Methods::all(),
         user_verified: true,
         reason: Reason::SuccessfullyCompleted,
+        ends: Some(5),
     };
     let mut account = Account {
         blocked: Some(Block {
