@@ -219,6 +219,7 @@ pub fn begin(early_answer: Option<&str>) -> Action {
         max_age: None,
         method: None,
         transaction: None,
+        approves: None,
     })
 }
 
@@ -228,6 +229,7 @@ pub fn answer(challenge: &str, code: &str) -> Action {
     Action::Answer(Answer {
         challenge: challenge.to_owned(),
         proof: Proof::Code(code.to_owned()),
+        remember: false,
     })
 }
 
@@ -243,6 +245,8 @@ pub fn origin(user: &str) -> Origin {
         binding: user.bytes().cycle().take(32).collect(),
         address: Some("192.0.2.1".to_owned()),
         language: "en".to_owned(),
+        client: String::new(),
+        country: None,
     }
 }
 

@@ -114,6 +114,7 @@ pub fn asked(action: &Action) -> &'static str {
         Action::Administer(_) => "administer",
         Action::Vouch(_) => "vouch",
         Action::FactorAnswer(_) => "factor-answer",
+        Action::Snooze(_) => "snooze",
         Action::Other(_) => "other",
     }
 }
@@ -386,10 +387,12 @@ mod tests {
             max_age: None,
             method: None,
             transaction: None,
+            approves: None,
         };
         let answer = Answer {
             challenge: "00".repeat(16),
             proof: Proof::TwoCodes(("canary-3".to_owned(), "canary-4".to_owned())),
+            remember: false,
         };
         for format in [LogFormat::Text, LogFormat::Json] {
             let text = logged(format, || tracing::info!(?sign_in, ?answer, "asked"));

@@ -183,6 +183,8 @@ fn native_event(event: &Event) -> anyhow::Result<native::Event> {
             binding: origin.binding.clone(),
             address: origin.address.clone(),
             language: origin.language.clone(),
+            client: origin.client.clone(),
+            country: None,
         },
         action: native::Action::Begin(native::SignIn {
             surface: native::Surface::PROMPT,
@@ -193,6 +195,7 @@ fn native_event(event: &Event) -> anyhow::Result<native::Event> {
             max_age: None,
             method: None,
             transaction: None,
+            approves: None,
         }),
     })
 }

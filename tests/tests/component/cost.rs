@@ -92,6 +92,7 @@ fn small(method: &str, costs: &mut BTreeMap<String, u64>) {
     let two = Action::Answer(Answer {
         challenge: id,
         proof: Proof::TwoCodes(("000000".to_owned(), "111111".to_owned())),
+        remember: false,
     });
     insert("resynchronise", fuel(&mut it, two));
     insert("view", view(&it));

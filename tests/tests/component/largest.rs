@@ -10,7 +10,7 @@ use cofactor_guest::identifier::Identifier;
 use cofactor_guest::policy::Algorithm as Digest;
 use cofactor_runtime::contract::{
     Action, Administration, AdministrationChange, Answer, Choice, Claims, EnrolmentRequest,
-    Management, ManagementChange, Outcome, Proof, Request,
+    Issuance, Management, ManagementChange, Outcome, Proof, Request,
 };
 use cofactor_tests::scenario::{Scenario, answer, begin, totp};
 use totp_rs::Algorithm;
@@ -109,6 +109,7 @@ impl Largest {
             Action::Answer(Answer {
                 challenge: open.clone(),
                 proof: Proof::TwoCodes((first.to_owned(), second.to_owned())),
+                remember: false,
             })
         };
         let ahead = 900;
@@ -197,7 +198,7 @@ impl Largest {
         ] {
             steps.push((name, administer(change), "done"));
         }
-        let full = AdministrationChange::IssueTotp("l".repeat(64));
+        let full = AdministrationChange::Issue(Issuance::new("totp", "l".repeat(64)));
         steps.push(("administer-issue-full", administer(full), "deny"));
         steps
             .into_iter()
@@ -238,7 +239,10 @@ impl Largest {
             ),
             (
                 "administer-issue",
-                administer(AdministrationChange::IssueTotp("l".repeat(64))),
+                administer(AdministrationChange::Issue(Issuance::new(
+                    "totp",
+                    "l".repeat(64),
+                ))),
                 "done",
             ),
         ];
@@ -256,11 +260,13 @@ impl Largest {
             generation: account.generation,
             level: 2,
             method: self.method.to_owned(),
+            proved: vec![self.method.to_owned(); 4],
             amr: vec!["m".repeat(32); 8],
             reason: "r".repeat(64),
             started: self.scenario.now,
             verified: self.scenario.now,
             active: self.scenario.now,
+            transaction: None,
         }
     }
 
@@ -297,6 +303,7 @@ fn finish(code: &str) -> Action {
     Action::EnrolFinish(Answer {
         challenge: Identifier(ENROLLING).text(),
         proof: Proof::Code(code.to_owned()),
+        remember: false,
     })
 }
 

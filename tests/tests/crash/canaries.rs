@@ -7,7 +7,7 @@ use std::process::Command;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use cofactor_guest::base32;
-use cofactor_runtime::contract::{Action, AdministrationChange, Answer, Proof};
+use cofactor_runtime::contract::{Action, AdministrationChange, Answer, Issuance, Proof};
 use cofactor_tests::program::{own, wait_for};
 use cofactor_tests::scenario::{answer, begin, totp};
 use serde_json::json;
@@ -128,7 +128,7 @@ fn lg_02_no_secret_and_no_code_is_in_any_file_log_metric_or_report() {
     let issued = client
         .administer(
             "bob",
-            AdministrationChange::IssueTotp("Authenticator".into()),
+            AdministrationChange::Issue(Issuance::new("totp", "Authenticator")),
         )
         .unwrap();
     let text = issued.body["outcome"]["done"]["provisioning"]["manual-key"]
@@ -173,9 +173,12 @@ fn lg_02_no_secret_and_no_code_is_in_any_file_log_metric_or_report() {
         .unwrap()
         .to_owned();
     let proof = Proof::TwoCodes(two);
-    let pair = client
-        .act("alice", &Action::Answer(Answer { challenge, proof }))
-        .unwrap();
+    let answer = Answer {
+        challenge,
+        proof,
+        remember: false,
+    };
+    let pair = client.act("alice", &Action::Answer(answer)).unwrap();
     assert!(pair.allowed(), "{}", pair.body);
     let session = pair.body["session"].as_str().unwrap().to_owned();
     canaries.text("a session", &session);

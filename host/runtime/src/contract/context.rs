@@ -41,7 +41,8 @@ pub struct Key {
 pub struct Observation {
     /// What is counted. The component gives the kinds their names, 1 to 64 octets; the host has to know what each is
     /// counted for: those that begin with `source` for the prefix of the client's address (`source` are failures,
-    /// `source-begin` begun sign-ins), `user` for the user's name.
+    /// `source-begin` begun sign-ins), `user` for the user's name, and every other for the tenant: such as
+    /// `number/` with the keyed digest of a telephone number, or `country/49`.
     pub kind: String,
     /// How many events fell into the window, before this one.
     pub count: u32,
@@ -69,7 +70,8 @@ pub struct Context {
     /// Current generation first, then older ones that records may still refer to. 1 to 8 keys.
     #[serde(default)]
     pub keys: Vec<Key>,
-    /// Counts for the keys that the compiled policy asked for. A missing one counts as zero. At most 8.
+    /// Counts for the keys that the compiled policy asked for, which count as zero if they are missing, and for those that
+    /// an earlier run of this step named in [`Fault::Unobserved`](super::Fault::Unobserved). At most 16.
     #[serde(default)]
     pub observed: Vec<Observation>,
     /// The record version to write: lower than the newest that the component knows while a fleet still has hosts that

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use wasmtime::component::{ComponentType, Lift, Lower};
 
-use super::{CredentialId, Duration, Fact, Instant, Method, Observation};
+use super::{AccountState, CredentialId, DeviceId, Duration, Fact, Instant, Method, Observation};
 
 /// A policy that was understood.
 #[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
@@ -99,8 +99,23 @@ pub struct AccountView {
     pub latest: Instant,
     /// Session generation.
     pub generation: u64,
-    /// Whether an administrator blocked it.
+    /// Whether it is blocked, by an administrator or a fraud report.
     pub blocked: bool,
+    /// Until when, if the block ends by itself.
+    #[component(name = "blocked-until")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocked_until: Option<Instant>,
+    /// Whether a second factor is asked for.
+    pub state: AccountState,
+    /// Until when one sign-in passes without a second factor.
+    #[component(name = "bypass-until")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bypass_until: Option<Instant>,
+    /// Whether it has a PIN.
+    pub pin: bool,
+    /// Remembered devices.
+    #[serde(default)]
+    pub devices: Vec<DeviceView>,
     /// Until when the whole account is locked.
     #[component(name = "locked-until")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -144,6 +159,51 @@ pub struct CredentialView {
     pub parameters: Vec<Fact>,
 }
 
+/// What may be shown of a remembered device.
+#[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
+#[component(record)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct DeviceView {
+    /// Names it.
+    pub id: DeviceId,
+    /// When it was first remembered.
+    pub created: Instant,
+    /// When it was last known again.
+    #[component(name = "last-used")]
+    pub last_used: Instant,
+    /// Until when it is remembered.
+    pub expires: Instant,
+}
+
+/// What one rule of the policy said about a request.
+#[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
+#[component(record)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Finding {
+    /// The rule: its name in the document, such as `rule.office`, or that of a built-in one, such as `remembered-devices`.
+    pub rule: String,
+    /// Whether its conditions hold.
+    pub applies: bool,
+    /// Why, or why not: in words.
+    pub because: String,
+    /// What it asks for where it applies, such as `skip` or `strength = phishing-resistant`.
+    pub asks: String,
+    /// Whether it is (one of) the rules that the outcome comes from.
+    pub decided: bool,
+}
+
+/// Which rules decided, in the order in which they were asked, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
+#[component(record)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Explanation {
+    /// The rules.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
+    /// What came of it: `skip`, `ask`, `deny`, with methods, strength and maximum age.
+    pub verdict: String,
+}
+
 /// The step could not be judged. Never the user's doing; always a denial.
 #[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
 #[component(variant)]
@@ -161,6 +221,10 @@ pub enum Fault {
     /// The action or method is named in the contract but not implemented here: its name.
     #[component(name = "unsupported")]
     Unsupported(String),
+    /// Not a fault of anybody's: the step needs these counts, which depend on what the record holds. The host runs it again
+    /// with them in `ctx.observed`, once, and denies if it is asked a second time. At most 8; `count` is zero.
+    #[component(name = "unobserved")]
+    Unobserved(Vec<Observation>),
     /// Any other: for the log.
     #[component(name = "other")]
     Other(String),

@@ -46,6 +46,14 @@ pub struct Origin {
     pub address: Option<String>,
     /// BCP 47 language tag of what the user reads. At most 35 octets; empty for the tenant's default.
     pub language: String,
+    /// What the client is, as far as the gateway can tell: for a browser, a digest of its kind and platform that stays the same
+    /// from one sign-in to the next. A remembered device is known again only with the same. At most 64 octets; empty if
+    /// unknown.
+    #[serde(default)]
+    pub client: String,
+    /// The country that the address belongs to: ISO 3166-1, two upper-case letters. Absent if it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
 }
 
 impl Origin {
@@ -67,6 +75,8 @@ impl Origin {
             binding: binding.into(),
             address: None,
             language: String::new(),
+            client: String::new(),
+            country: None,
         }
     }
 }
@@ -115,6 +125,10 @@ pub enum Action {
     /// A third party's factor component answered.
     #[component(name = "factor-answer")]
     FactorAnswer(FactorAnswer),
+    /// The user puts off the enrolment that `begin` asked for. Judged as `begin` is, and allowed while the policy lets the
+    /// user wait.
+    #[component(name = "snooze")]
+    Snooze(SignIn),
     /// An action of a later version: its name. Always a fault.
     #[component(name = "other")]
     Other(String),
@@ -151,9 +165,14 @@ pub struct SignIn {
     /// The method that the caller wants. It must be one that the policy allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<Method>,
-    /// What the user is asked to confirm, if this is an event confirmation and not a sign-in. At most 1,024 octets.
+    /// What the user is asked to confirm, if this is an event confirmation and not a sign-in: the canonical text, shown as it
+    /// is. At most 1,024 octets, no control characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transaction: Option<String>,
+    /// The sign-in of another user that this one approves with it: once this is allowed, that one is told by an effect
+    /// `forward`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approves: Option<Approval>,
 }
 
 impl SignIn {
@@ -169,6 +188,7 @@ impl SignIn {
             max_age: None,
             method: None,
             transaction: None,
+            approves: None,
         }
     }
 
@@ -180,6 +200,17 @@ impl SignIn {
             ..Self::new(Surface::PROMPT)
         }
     }
+}
+
+/// A sign-in of another user that waits for approvals.
+#[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
+#[component(record)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Approval {
+    /// Whose: the canonical user name. 1 to 256 octets.
+    pub user: String,
+    /// Which challenge of that user.
+    pub challenge: ChallengeId,
 }
 
 /// A judgement that was made outside, and what led to it.
@@ -220,6 +251,9 @@ pub struct Answer {
     pub challenge: ChallengeId,
     /// What the user gave.
     pub proof: Proof,
+    /// The user wants this device to be remembered. Done only where the policy allows it.
+    #[serde(default)]
+    pub remember: bool,
 }
 
 /// What a user gives back.
@@ -236,6 +270,9 @@ pub enum Proof {
     /// Two successive codes of one OATH credential, to set a drifted token right. Each at most 64 octets. Secret.
     #[component(name = "two-codes")]
     TwoCodes((String, String)),
+    /// A new PIN, where the challenge asks to change it. At most 64 octets. Secret.
+    #[component(name = "new-pin")]
+    NewPin(String),
     /// A kind of proof of a later version: its name. Always denied.
     #[component(name = "other")]
     Other(String),
@@ -266,7 +303,8 @@ pub struct PhoneAnswer {
     pub credential: CredentialId,
     /// What the user did.
     pub decision: PhoneDecision,
-    /// The device's signature over challenge, account, application, decision and number. At most 1 KiB.
+    /// A device's signature over challenge, user, application, decision and number (docs/push.md), or for a call and a reply by
+    /// text the `call` argument of the message, as octets of the text. At most 1 KiB.
     #[serde(with = "super::bytes")]
     pub signature: Vec<u8>,
     /// The number that the user typed or picked. At most 8 octets.
@@ -328,7 +366,8 @@ pub struct EnrolmentRequest {
     /// What the user calls it: 1 to 64 octets, no control characters. Anything else of at most 256 octets is answered
     /// with `label-invalid`.
     pub label: String,
-    /// What the method needs to know, such as a telephone number. At most 256 octets.
+    /// What the method needs to know, such as a telephone number, a mail address, the application of an app password, or the
+    /// key of a device (docs/methods.md). At most 1,024 octets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
     /// The session that the request came with: needed, and to be fresh, once the account has a credential.
@@ -349,7 +388,7 @@ pub struct Management {
 }
 
 /// What to change.
-#[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
 #[component(variant)]
 #[serde(rename_all = "kebab-case")]
 pub enum ManagementChange {
@@ -365,9 +404,36 @@ pub enum ManagementChange {
     /// End every session of this account.
     #[component(name = "sign-out-everywhere")]
     SignOutEverywhere,
+    /// A new PIN of the user's choice. At most 64 octets. Secret.
+    #[component(name = "set-pin")]
+    SetPin(String),
+    /// Let the next sign-in pass without a second factor.
+    #[component(name = "grant-bypass")]
+    GrantBypass(Bypass),
+    /// A remembered device is known no more.
+    #[component(name = "forget-device")]
+    ForgetDevice(DeviceId),
+    /// None is.
+    #[component(name = "forget-devices")]
+    ForgetDevices,
     /// A change of a later version: its name. Always denied.
     #[component(name = "other")]
     Other(String),
+}
+
+/// Names a remembered device within its account: 16 octets of lower-case hexadecimal.
+pub type DeviceId = String;
+
+/// One sign-in without a second factor.
+#[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
+#[component(record)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Bypass {
+    /// Until when at most; none for the policy's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifetime: Option<Duration>,
+    /// Why. 1 to 256 octets.
+    pub why: String,
 }
 
 /// What an administrator does, and why.
@@ -394,9 +460,18 @@ pub enum AdministrationChange {
     /// Enrol a credential whose secret is given as an `otpauth://` URI of at most 1 KiB. Secret.
     #[component(name = "import-otpauth")]
     ImportOtpauth(String),
-    /// Enrol a TOTP credential with a secret of the component's making. The label, as in [`EnrolmentRequest`].
-    #[component(name = "issue-totp")]
-    IssueTotp(String),
+    /// Enrol a hardware token whose secret came in a file.
+    #[component(name = "import-token")]
+    ImportToken(Token),
+    /// Enrol a credential that the component makes, or whose address the administrator vouches for.
+    #[component(name = "issue")]
+    Issue(Issuance),
+    /// Whether a second factor is asked for at all.
+    #[component(name = "set-state")]
+    SetState(AccountState),
+    /// Let the next sign-in pass without a second factor. The administration's `why` is not empty.
+    #[component(name = "grant-bypass")]
+    GrantBypass(Option<Duration>),
     /// Lift lockouts and clear failure counters. A credential that reached the hard ceiling stays disabled.
     #[component(name = "unlock")]
     Unlock,
@@ -415,12 +490,100 @@ pub enum AdministrationChange {
     /// End every session.
     #[component(name = "sign-out")]
     SignOut,
+    /// Remembered devices are known no more.
+    #[component(name = "forget-devices")]
+    ForgetDevices,
     /// Remove the account with everything in it.
     #[component(name = "remove")]
     Remove,
     /// A change of a later version: its name. Always a fault.
     #[component(name = "other")]
     Other(String),
+}
+
+/// A credential that an administrator issues.
+#[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
+#[component(record)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Issuance {
+    /// Which method.
+    pub method: Method,
+    /// The label, as in [`EnrolmentRequest`].
+    pub label: String,
+    /// As in [`EnrolmentRequest`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// How long it is good for, where the method has an end; none for the policy's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifetime: Option<Duration>,
+    /// Whether it is good for one sign-in only, where the method knows that; none for the policy's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub once: Option<bool>,
+}
+
+impl Issuance {
+    /// A credential of that method, with all that the policy has for it.
+    #[must_use]
+    pub fn new(method: impl Into<Method>, label: impl Into<String>) -> Self {
+        Self {
+            method: method.into(),
+            label: label.into(),
+            address: None,
+            lifetime: None,
+            once: None,
+        }
+    }
+}
+
+/// A hardware token, as a file of its maker describes it (PSKC, OATH CSV). The host decodes files; the component judges.
+#[derive(Clone, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
+#[component(record)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Token {
+    /// The maker's serial number. 1 to 64 octets.
+    pub serial: String,
+    /// Who made it. At most 64 octets.
+    pub manufacturer: String,
+    /// What it is. At most 64 octets.
+    pub model: String,
+    /// `totp`, `hotp` or `ocra`.
+    pub method: Method,
+    /// At most 128 bytes. Secret.
+    #[serde(with = "super::bytes")]
+    pub secret: Vec<u8>,
+    /// `SHA1`, `SHA256` or `SHA512`.
+    pub algorithm: String,
+    /// Length of its codes.
+    pub digits: u8,
+    /// Length of a step, in seconds; zero if it counts.
+    pub period: u32,
+    /// Its counter; zero if it keeps time.
+    pub counter: u64,
+    /// Its OCRA suite; empty for others. At most 128 octets.
+    pub suite: String,
+    /// It may be used from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts: Option<Instant>,
+    /// It may be used until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Instant>,
+}
+
+/// Whether a second factor is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
+#[component(enum)]
+#[serde(rename_all = "kebab-case")]
+#[repr(u8)]
+pub enum AccountState {
+    /// It is not: the account passes on the first factor, where the policy allows that.
+    #[component(name = "disabled")]
+    Disabled,
+    /// It is, and an account without a credential is asked to enrol at its next sign-in.
+    #[component(name = "enabled")]
+    Enabled,
+    /// It is, and enrolment cannot be put off.
+    #[component(name = "enforced")]
+    Enforced,
 }
 
 /// An approval by another account, forwarded by the host.
@@ -430,9 +593,8 @@ pub enum AdministrationChange {
 pub struct Voucher {
     /// What was approved.
     pub challenge: ChallengeId,
-    /// The account that approved.
-    #[serde(with = "super::bytes")]
-    pub account: Vec<u8>,
+    /// Who approved: the canonical user name. 1 to 256 octets.
+    pub approver: String,
     /// When.
     pub at: Instant,
 }

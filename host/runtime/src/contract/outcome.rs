@@ -51,8 +51,11 @@ pub struct Claims {
     pub generation: u64,
     /// What was reached: 1 is the first factor alone, 2 a second factor, 3 a phishing-resistant one.
     pub level: u8,
-    /// The method that was verified.
+    /// The method that was verified last; empty if none was.
     pub method: Method,
+    /// Every method that was verified in this sign-in. At most 4.
+    #[serde(default)]
+    pub proved: Vec<Method>,
     /// RFC 8176 values. At most 8, each at most 32 octets.
     #[serde(default)]
     pub amr: Vec<String>,
@@ -64,10 +67,17 @@ pub struct Claims {
     pub verified: Instant,
     /// When the session was last used, to the policy's renewal step.
     pub active: Instant,
+    /// SHA-256 of the text that was confirmed. Claims that have it are a confirmation and never a session.
+    #[serde(
+        default,
+        with = "super::bytes::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub transaction: Option<Vec<u8>>,
 }
 
 /// The user may pass.
-#[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
 #[component(record)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Allowance {
@@ -89,7 +99,7 @@ pub struct Allowance {
 pub struct Prompt {
     /// Such as `enter-code`. Listed in docs/prompts.md.
     pub message: String,
-    /// Values for the text's placeholders.
+    /// Values for the text's placeholders. The one of `transaction` has at most 1,024 octets.
     #[serde(default)]
     pub arguments: Vec<Fact>,
 }
@@ -124,6 +134,9 @@ pub struct Challenge {
     pub offers: Vec<Offer>,
     /// What to say.
     pub prompt: Prompt,
+    /// What a program needs to answer: the JSON options of a WebAuthn assertion; empty for most methods. At most 4 KiB.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub payload: String,
     /// When it ends.
     pub expires: Instant,
     /// The failure that led back here, if this follows a wrong answer: the public reason.
@@ -138,6 +151,11 @@ pub struct Challenge {
 pub struct Pending {
     /// Names it in `poll`.
     pub challenge: ChallengeId,
+    /// The method that is waited for; empty if others have to approve.
+    pub method: Method,
+    /// Everything that could be used instead.
+    #[serde(default)]
+    pub offers: Vec<Offer>,
     /// What to say.
     pub prompt: Prompt,
     /// When to ask again.
@@ -179,7 +197,8 @@ pub struct Provisioning {
     pub method: Method,
     /// What the user called it.
     pub label: String,
-    /// `otpauth://` URI for a QR code, or the JSON options of a WebAuthn registration.
+    /// `otpauth://` URI for a QR code, the JSON options of a WebAuthn registration, recovery codes one a line, or the secret
+    /// itself. At most 4 KiB.
     pub payload: String,
     /// The secret for typing: base32, empty if the method has none.
     #[component(name = "manual-key")]

@@ -3,7 +3,8 @@
 use std::fmt::{Debug, Formatter, Result};
 
 use super::{
-    AdministrationChange, Change, Context, Key, Message, PhoneDecision, Proof, Provisioning, SignIn,
+    AdministrationChange, Allowance, Change, Context, Key, ManagementChange, Message,
+    PhoneDecision, Proof, Provisioning, SignIn, Token,
 };
 
 const REDACTED: &str = "[redacted]";
@@ -50,6 +51,7 @@ impl Debug for SignIn {
             .field("max_age", &self.max_age)
             .field("method", &self.method)
             .field("transaction", &self.transaction)
+            .field("approves", &self.approves)
             .finish()
     }
 }
@@ -60,6 +62,7 @@ impl Debug for Proof {
             Self::Code(_) => "Code",
             Self::Webauthn(_) => "Webauthn",
             Self::TwoCodes(_) => "TwoCodes",
+            Self::NewPin(_) => "NewPin",
             Self::Other(name) => return f.debug_tuple("Other").field(name).finish(),
         };
         f.debug_tuple(name).field(&REDACTED).finish()
@@ -81,21 +84,76 @@ impl Debug for PhoneDecision {
     }
 }
 
+impl Debug for ManagementChange {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Self::Rename(it) => f.debug_tuple("Rename").field(it).finish(),
+            Self::Remove(id) => f.debug_tuple("Remove").field(id).finish(),
+            Self::SetDefault(id) => f.debug_tuple("SetDefault").field(id).finish(),
+            Self::SignOutEverywhere => f.write_str("SignOutEverywhere"),
+            Self::SetPin(_) => f.write_str("SetPin([redacted])"),
+            Self::GrantBypass(it) => f.debug_tuple("GrantBypass").field(it).finish(),
+            Self::ForgetDevice(id) => f.debug_tuple("ForgetDevice").field(id).finish(),
+            Self::ForgetDevices => f.write_str("ForgetDevices"),
+            Self::Other(name) => f.debug_tuple("Other").field(name).finish(),
+        }
+    }
+}
+
 impl Debug for AdministrationChange {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
             Self::Create => f.write_str("Create"),
             Self::ImportOtpauth(_) => f.write_str("ImportOtpauth([redacted])"),
-            Self::IssueTotp(label) => f.debug_tuple("IssueTotp").field(label).finish(),
+            Self::ImportToken(it) => f.debug_tuple("ImportToken").field(it).finish(),
+            Self::Issue(it) => f.debug_tuple("Issue").field(it).finish(),
+            Self::SetState(state) => f.debug_tuple("SetState").field(state).finish(),
+            Self::GrantBypass(lifetime) => f.debug_tuple("GrantBypass").field(lifetime).finish(),
             Self::Unlock => f.write_str("Unlock"),
             Self::Block => f.write_str("Block"),
             Self::Unblock => f.write_str("Unblock"),
             Self::RemoveCredential(id) => f.debug_tuple("RemoveCredential").field(id).finish(),
             Self::ResetClock => f.write_str("ResetClock"),
             Self::SignOut => f.write_str("SignOut"),
+            Self::ForgetDevices => f.write_str("ForgetDevices"),
             Self::Remove => f.write_str("Remove"),
             Self::Other(name) => f.debug_tuple("Other").field(name).finish(),
         }
+    }
+}
+
+impl Debug for Token {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("Token")
+            .field("serial", &self.serial)
+            .field("manufacturer", &self.manufacturer)
+            .field("model", &self.model)
+            .field("method", &self.method)
+            .field("secret", &REDACTED)
+            .field("algorithm", &self.algorithm)
+            .field("digits", &self.digits)
+            .field("period", &self.period)
+            .field("counter", &self.counter)
+            .field("suite", &self.suite)
+            .field("starts", &self.starts)
+            .field("expires", &self.expires)
+            .finish()
+    }
+}
+
+impl Debug for Allowance {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("Allowance")
+            .field("claims", &self.claims)
+            .field("credential", &self.credential)
+            .field(
+                "device_token",
+                &self
+                    .device_token
+                    .as_ref()
+                    .map(|(_, until)| (REDACTED, until)),
+            )
+            .finish()
     }
 }
 

@@ -7,7 +7,8 @@ pub use generated::Surface;
 
 /// What the gateway can put in front of the user: `REDIRECT` sends a browser to a page of the host's own, `PROMPT` shows
 /// text of at most 253 octets and reads a line back, `WAIT` holds the sign-in open while the user acts elsewhere, `POLL`
-/// asks again later. (The macro takes no comments.)
+/// asks again later, `PROGRAM` takes a secret in place of a password from a program that shows nothing to anybody: the only
+/// kind of sign-in that an app password is good for. (The macro takes no comments.)
 #[allow(missing_docs)]
 mod generated {
     wasmtime::component::flags! {
@@ -20,15 +21,18 @@ mod generated {
             const WAIT;
             #[component(name = "poll")]
             const POLL;
+            #[component(name = "program")]
+            const PROGRAM;
         }
     }
 }
 
-const NAMES: [(&str, Surface); 4] = [
+const NAMES: [(&str, Surface); 5] = [
     ("redirect", Surface::REDIRECT),
     ("prompt", Surface::PROMPT),
     ("wait", Surface::WAIT),
     ("poll", Surface::POLL),
+    ("program", Surface::PROGRAM),
 ];
 
 impl Serialize for Surface {
@@ -50,7 +54,7 @@ impl<'de> Deserialize<'de> for Surface {
                 match NAMES.iter().find(|(known, _)| known == name) {
                     Some((_, flag)) => Ok(all | *flag),
                     None => Err(D::Error::custom(format_args!(
-                        "unknown surface `{name}`: redirect, prompt, wait or poll"
+                        "unknown surface `{name}`: redirect, prompt, wait, poll or program"
                     ))),
                 }
             })

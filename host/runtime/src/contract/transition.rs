@@ -92,9 +92,8 @@ pub struct Message {
 #[component(record)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Forwarded {
-    /// The other account: its 16-byte id.
-    #[serde(with = "super::bytes")]
-    pub account: Vec<u8>,
+    /// The other account: its canonical user name, in this tenant. 1 to 256 octets.
+    pub user: String,
     /// What is told.
     pub voucher: Voucher,
 }

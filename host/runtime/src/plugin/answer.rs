@@ -6,10 +6,13 @@ use super::bounds::{
     Check, MAX_ACCOUNT, MAX_POLICY, at_most, check_claims, check_facts, length, lower_hex,
 };
 use crate::contract::{
-    Action, Allowance, AuditFact, Challenge, Change, Claim, Claims, CompiledPolicy, Denial,
-    Description, Effect, EffectKind, Enrolment, Event, Message, Offer, Outcome, Prompt,
-    Provisioning, Transition, Verdict,
+    AccountView, Action, Allowance, AuditFact, Challenge, Change, Claim, Claims, CompiledPolicy,
+    Denial, Description, Effect, EffectKind, Enrolment, Event, Explanation, Message, Observation,
+    Offer, Outcome, Prompt, Provisioning, Transition, Verdict,
 };
+
+/// The longest text for a program: the JSON options of a WebAuthn call.
+const MAX_PAYLOAD: usize = 4 << 10;
 
 pub(super) fn check_compiled(compiled: &CompiledPolicy) -> Check {
     answer(
@@ -66,8 +69,12 @@ pub(super) fn check_transition(
         Outcome::Allow(allowance) => check_allowance(allowance, transition, event),
         Outcome::Challenge(challenge) => check_challenge(challenge),
         Outcome::Pending(pending) => {
-            check_prompt(&pending.prompt)?;
-            check_id("pending.challenge", &pending.challenge)
+            check_id("pending.challenge", &pending.challenge)?;
+            if !pending.method.is_empty() {
+                word("pending.method", &pending.method, 32)?;
+            }
+            check_offers("pending.offers", &pending.offers)?;
+            check_prompt(&pending.prompt)
         }
         Outcome::Delegate(it) => {
             word("delegation.method", &it.method, 32)?;
@@ -85,6 +92,42 @@ pub(super) fn check_transition(
         }
         Outcome::Other(_) => answer(false, "an outcome that this host does not know"),
     }
+}
+
+/// Checks what the component asks to be counted before it decides.
+pub(super) fn check_unobserved(asked: &[Observation]) -> Check {
+    answer(
+        (1..=8).contains(&asked.len()),
+        "fault.unobserved has not 1 to 8 entries",
+    )?;
+    for observation in asked {
+        length("observation.kind", observation.kind.len(), 1, 64).map_err(as_answer)?;
+        answer(observation.window > 0, "observation.window is zero")?;
+    }
+    Ok(())
+}
+
+/// Checks what may be shown of an account.
+pub(super) fn check_view(view: &AccountView) -> Check {
+    let ids = view.devices.iter().map(|device| device.id.as_str());
+    answer(
+        ids.into_iter().all(|id| lower_hex(id, 16)),
+        "a device id is not 16 hexadecimal digits",
+    )
+}
+
+/// Checks an explanation: its texts go to a person's screen.
+pub(super) fn check_explanation(explanation: &Explanation) -> Check {
+    answer(
+        explanation.findings.len() <= 256,
+        "explanation.findings has over 256 entries",
+    )?;
+    for finding in &explanation.findings {
+        text("finding.rule", &finding.rule, 128)?;
+        text("finding.because", &finding.because, 1_024)?;
+        text("finding.asks", &finding.asks, 1_024)?;
+    }
+    text("explanation.verdict", &explanation.verdict, 1_024)
 }
 
 /// A verdict gives a session nothing that it did not have: renewed claims are the old ones, used later.
@@ -162,8 +205,13 @@ fn check_effect(effect: &Effect, description: &Description) -> Check {
         }
         EffectKind::Forward(forwarded) => {
             answer(
-                forwarded.account.len() == 16,
-                "forwarded.account is not 16 bytes",
+                (1..=256).contains(&forwarded.user.len()),
+                "forwarded.user is not 1 to 256 octets",
+            )?;
+            check_id("voucher.challenge", &forwarded.voucher.challenge)?;
+            answer(
+                (1..=256).contains(&forwarded.voucher.approver.len()),
+                "voucher.approver is not 1 to 256 octets",
             )?;
             "forward"
         }
@@ -186,7 +234,7 @@ fn check_allowance(allowance: &Allowance, transition: &Transition, event: &Event
         "claims of another session generation",
     )?;
     answer(
-        (2..=3).contains(&claims.level),
+        (1..=3).contains(&claims.level),
         "claims of an unknown level",
     )?;
     answer(
@@ -211,26 +259,29 @@ fn check_allowance(allowance: &Allowance, transition: &Transition, event: &Event
 fn check_challenge(challenge: &Challenge) -> Check {
     check_id("challenge.id", &challenge.id)?;
     word("challenge.method", &challenge.method, 32)?;
-    answer(
-        challenge.offers.len() <= 16,
-        "challenge.offers has over 16 entries",
-    )?;
+    check_offers("challenge.offers", &challenge.offers)?;
+    check_prompt(&challenge.prompt)?;
+    text("challenge.payload", &challenge.payload, MAX_PAYLOAD)?;
+    challenge
+        .after
+        .as_ref()
+        .map_or(Ok(()), |after| word("challenge.after", after, 64))
+}
+
+fn check_offers(field: &str, offers: &[Offer]) -> Check {
+    answer(offers.len() <= 16, &format!("{field} has over 16 entries"))?;
     for Offer {
         method,
         credential,
         label,
         ..
-    } in &challenge.offers
+    } in offers
     {
         word("offer.method", method, 32)?;
         check_credential(credential.as_deref())?;
         text("offer.label", label, 64)?;
     }
-    check_prompt(&challenge.prompt)?;
-    challenge
-        .after
-        .as_ref()
-        .map_or(Ok(()), |after| word("challenge.after", after, 64))
+    Ok(())
 }
 
 fn check_enrolment(enrolment: &Enrolment) -> Check {
@@ -257,7 +308,9 @@ fn check_provisioning(provisioning: &Provisioning) -> Check {
         check_id("provisioning.challenge", &provisioning.challenge)?;
     }
     word("provisioning.method", &provisioning.method, 32)?;
-    text("provisioning.label", &provisioning.label, 64)
+    text("provisioning.label", &provisioning.label, 64)?;
+    text("provisioning.payload", &provisioning.payload, MAX_PAYLOAD)?;
+    text("provisioning.manual-key", &provisioning.manual_key, 256)
 }
 
 fn check_denial(denial: &Denial) -> Check {
@@ -278,13 +331,26 @@ fn check_audit(fact: &AuditFact) -> Check {
 
 fn check_message(message: &Message) -> Check {
     check_credential(Some(&message.credential))?;
-    text("message.to", &message.to, 256)?;
+    text("message.to", &message.to, 1 << 10)?;
     check_prompt(&message.body)
 }
 
 fn check_prompt(prompt: &Prompt) -> Check {
     word("prompt.message", &prompt.message, 64)?;
-    check_facts("prompt.arguments", &prompt.arguments).map_err(as_answer)
+    // The text that is confirmed is the one argument that is longer than a fact.
+    let (transaction, others): (Vec<_>, Vec<_>) = prompt
+        .arguments
+        .iter()
+        .cloned()
+        .partition(|(name, _)| name == "transaction");
+    answer(
+        prompt.arguments.len() <= 16 && transaction.len() <= 1,
+        "prompt.arguments has over 16 entries, or one twice",
+    )?;
+    for (_, value) in &transaction {
+        text("prompt.arguments.transaction", value, 1_024)?;
+    }
+    check_facts("prompt.arguments", &others).map_err(as_answer)
 }
 
 fn check_credential(id: Option<&str>) -> Check {

@@ -6,7 +6,7 @@
 use super::PluginError;
 use crate::contract::{
     Action, AdministrationChange, Claims, Context, Event, Fact, ManagementChange, Origin,
-    PhoneDecision, Proof, Request, SignIn,
+    PhoneDecision, Proof, Request, SignIn, Token,
 };
 
 /// The largest account record: 24 KiB.
@@ -24,6 +24,10 @@ pub(super) const MAX_TABLE: usize = 2_000;
 const MAX_ADDRESS: usize = 45;
 /// The longest label that gets an answer of its own.
 const MAX_LABEL: usize = 256;
+/// The longest address of a credential: a device's key is one.
+const MAX_ENROLLED: usize = 1 << 10;
+/// The longest code, password or PIN that is typed.
+const MAX_CODE: usize = 64;
 
 pub(super) type Check = Result<(), PluginError>;
 
@@ -35,7 +39,7 @@ pub fn check_event(event: &Event) -> Check {
     length("event.id", event.id.len(), 16, 64)?;
     check_origin(&event.origin)?;
     match &event.action {
-        Action::Begin(it) => check_sign_in(it),
+        Action::Begin(it) | Action::Snooze(it) => check_sign_in(it),
         Action::Answer(it) | Action::EnrolFinish(it) => {
             check_challenge(&it.challenge)?;
             check_proof(&it.proof)
@@ -64,7 +68,11 @@ pub fn check_event(event: &Event) -> Check {
         Action::EnrolBegin(it) => {
             length("enrolment-request.method", it.method.len(), 1, 32)?;
             at_most("enrolment-request.label", it.label.len(), MAX_LABEL)?;
-            optional("enrolment-request.address", it.address.as_deref(), 256)?;
+            optional(
+                "enrolment-request.address",
+                it.address.as_deref(),
+                MAX_ENROLLED,
+            )?;
             it.session.as_ref().map_or(Ok(()), check_claims)
         }
         Action::Manage(it) => {
@@ -77,7 +85,14 @@ pub fn check_event(event: &Event) -> Check {
                 ManagementChange::Remove(credential) | ManagementChange::SetDefault(credential) => {
                     at_most("management-change", credential.len(), 16)
                 }
-                ManagementChange::SignOutEverywhere => Ok(()),
+                ManagementChange::SetPin(pin) => at_most("set-pin", pin.len(), MAX_CODE),
+                ManagementChange::GrantBypass(bypass) => {
+                    length("bypass.why", bypass.why.len(), 1, 256)
+                }
+                ManagementChange::ForgetDevice(device) => {
+                    at_most("forget-device", device.len(), 16)
+                }
+                ManagementChange::SignOutEverywhere | ManagementChange::ForgetDevices => Ok(()),
                 ManagementChange::Other(name) => at_most("management-change.other", name.len(), 64),
             }
         }
@@ -88,8 +103,11 @@ pub fn check_event(event: &Event) -> Check {
                 AdministrationChange::ImportOtpauth(uri) => {
                     length("import-otpauth", uri.len(), 1, 1 << 10)
                 }
-                AdministrationChange::IssueTotp(label) => {
-                    at_most("issue-totp", label.len(), MAX_LABEL)
+                AdministrationChange::ImportToken(token) => check_token(token),
+                AdministrationChange::Issue(it) => {
+                    length("issuance.method", it.method.len(), 1, 32)?;
+                    at_most("issuance.label", it.label.len(), MAX_LABEL)?;
+                    optional("issuance.address", it.address.as_deref(), MAX_ENROLLED)
                 }
                 AdministrationChange::RemoveCredential(credential) => {
                     at_most("remove-credential", credential.len(), 16)
@@ -97,12 +115,21 @@ pub fn check_event(event: &Event) -> Check {
                 AdministrationChange::Other(name) => {
                     at_most("administration-change.other", name.len(), 64)
                 }
-                _ => Ok(()),
+                AdministrationChange::Create
+                | AdministrationChange::SetState(_)
+                | AdministrationChange::GrantBypass(_)
+                | AdministrationChange::Unlock
+                | AdministrationChange::Block
+                | AdministrationChange::Unblock
+                | AdministrationChange::ResetClock
+                | AdministrationChange::SignOut
+                | AdministrationChange::ForgetDevices
+                | AdministrationChange::Remove => Ok(()),
             }
         }
         Action::Vouch(it) => {
             check_challenge(&it.challenge)?;
-            length("voucher.account", it.account.len(), 16, 16)
+            length("voucher.approver", it.approver.len(), 1, 256)
         }
         Action::FactorAnswer(it) => {
             check_challenge(&it.challenge)?;
@@ -136,7 +163,7 @@ pub(super) fn check_standing(context: &Context) -> Check {
         .keys
         .iter()
         .try_for_each(|key| length("key.secret", key.secret.len(), 32, 32))?;
-    at_most("context.observed", context.observed.len(), 8)?;
+    at_most("context.observed", context.observed.len(), 16)?;
     context
         .observed
         .iter()
@@ -171,14 +198,39 @@ fn check_origin(origin: &Origin) -> Check {
     length("origin.gateway", origin.gateway.len(), 1, 64)?;
     length("origin.binding", origin.binding.len(), 16, 64)?;
     optional("origin.address", origin.address.as_deref(), MAX_ADDRESS)?;
-    at_most("origin.language", origin.language.len(), 35)
+    at_most("origin.language", origin.language.len(), 35)?;
+    at_most("origin.client", origin.client.len(), 64)?;
+    let country = |code: &str| code.len() == 2 && code.bytes().all(|c| c.is_ascii_uppercase());
+    if origin.country.as_deref().is_none_or(country) {
+        return Ok(());
+    }
+    Err(PluginError::BadRequest(
+        "origin.country: expected two upper-case letters".to_owned(),
+    ))
 }
 
 fn check_sign_in(sign_in: &SignIn) -> Check {
-    optional("sign-in.early-answer", sign_in.early_answer.as_deref(), 64)?;
+    optional(
+        "sign-in.early-answer",
+        sign_in.early_answer.as_deref(),
+        MAX_CODE,
+    )?;
     optional("sign-in.device-token", sign_in.device_token.as_deref(), 512)?;
     optional("sign-in.method", sign_in.method.as_deref(), 32)?;
     optional("sign-in.transaction", sign_in.transaction.as_deref(), 1_024)?;
+    if sign_in
+        .transaction
+        .as_deref()
+        .is_some_and(|text| text.chars().any(char::is_control))
+    {
+        return Err(PluginError::BadRequest(
+            "sign-in.transaction: expected no control characters".to_owned(),
+        ));
+    }
+    if let Some(approval) = &sign_in.approves {
+        length("approval.user", approval.user.len(), 1, 256)?;
+        check_challenge(&approval.challenge)?;
+    }
     if let Some(risk) = &sign_in.risk {
         at_most("sign-in.risk.reasons", risk.reasons.len(), 8)?;
         risk.reasons
@@ -191,6 +243,16 @@ fn check_sign_in(sign_in: &SignIn) -> Check {
         ));
     }
     Ok(())
+}
+
+fn check_token(token: &Token) -> Check {
+    length("token.serial", token.serial.len(), 1, 64)?;
+    at_most("token.manufacturer", token.manufacturer.len(), 64)?;
+    at_most("token.model", token.model.len(), 64)?;
+    length("token.method", token.method.len(), 1, 32)?;
+    at_most("token.secret", token.secret.len(), 128)?;
+    at_most("token.algorithm", token.algorithm.len(), 16)?;
+    at_most("token.suite", token.suite.len(), 128)
 }
 
 /// Checks a list of facts. What a component answers has the same bounds.
@@ -211,6 +273,14 @@ pub(super) fn check_facts(field: &str, facts: &[Fact]) -> Check {
 pub(super) fn check_claims(claims: &Claims) -> Check {
     length("claims.application", claims.application.len(), 1, 128)?;
     length("claims.method", claims.method.len(), 0, 32)?;
+    at_most("claims.proved", claims.proved.len(), 4)?;
+    claims
+        .proved
+        .iter()
+        .try_for_each(|method| length("claims.proved", method.len(), 1, 32))?;
+    if let Some(digest) = &claims.transaction {
+        length("claims.transaction", digest.len(), 32, 32)?;
+    }
     at_most("claims.reason", claims.reason.len(), 64)?;
     at_most("claims.amr", claims.amr.len(), 8)?;
     claims
@@ -221,11 +291,12 @@ pub(super) fn check_claims(claims: &Claims) -> Check {
 
 fn check_proof(proof: &Proof) -> Check {
     match proof {
-        Proof::Code(code) => at_most("proof.code", code.len(), 64),
+        Proof::Code(code) => at_most("proof.code", code.len(), MAX_CODE),
+        Proof::NewPin(pin) => at_most("proof.new-pin", pin.len(), MAX_CODE),
         Proof::Webauthn(json) => at_most("proof.webauthn", json.len(), 16 << 10),
         Proof::TwoCodes((first, second)) => {
-            at_most("proof.two-codes", first.len(), 64)?;
-            at_most("proof.two-codes", second.len(), 64)
+            at_most("proof.two-codes", first.len(), MAX_CODE)?;
+            at_most("proof.two-codes", second.len(), MAX_CODE)
         }
         Proof::Other(name) => at_most("proof.other", name.len(), 64),
     }
@@ -290,6 +361,8 @@ mod tests {
             (json!({"user": ""}), "origin.user"),
             (json!({"groups": [""]}), "origin.groups"),
             (json!({"address": "1".repeat(46)}), "origin.address"),
+            (json!({"client": "c".repeat(65)}), "origin.client"),
+            (json!({"country": "de"}), "origin.country"),
             (json!({"binding": "ab".repeat(15)}), "origin.binding"),
         ] {
             let error = check_event(&event(&origin, &begin)).unwrap_err();
@@ -317,6 +390,31 @@ mod tests {
             (
                 json!({"manage": {"change": {"rename": ["0".repeat(16), "l".repeat(257)]}}}),
                 "management-change.rename",
+            ),
+            (
+                json!({"snooze": {"surface": [], "required-level": 0, "transaction": "pay\n100"}}),
+                "transaction",
+            ),
+            (
+                json!({"begin": {"surface": [], "required-level": 0, "approves": {"user": "", "challenge": "0".repeat(32)}}}),
+                "approval.user",
+            ),
+            (
+                json!({"manage": {"change": {"grant-bypass": {"why": ""}}}}),
+                "bypass.why",
+            ),
+            (
+                administer(
+                    json!({"issue": {"method": "sms", "label": "", "address": "1".repeat(1025)}}),
+                ),
+                "issuance.address",
+            ),
+            (
+                administer(json!({"import-token": {
+                    "serial": "1", "manufacturer": "", "model": "", "method": "totp", "secret": "00".repeat(129),
+                    "algorithm": "SHA1", "digits": 6, "period": 30, "counter": 0, "suite": "",
+                }})),
+                "token.secret",
             ),
             (
                 administer(json!({"remove-credential": "0".repeat(17)})),

@@ -17,6 +17,8 @@ pub struct Fuel {
     pub change: u64,
     /// `authorize`.
     pub authorize: u64,
+    /// `explain` with every rule that a policy may have.
+    pub explain: u64,
     /// `view` of the largest account.
     pub view: u64,
 }
@@ -30,6 +32,7 @@ impl Default for Fuel {
             resynchronise: 500_000_000,
             change: 10_000_000,
             authorize: 1_000_000,
+            explain: 40_000_000,
             view: 10_000_000,
         }
     }
@@ -42,9 +45,14 @@ impl Fuel {
         match action {
             Action::Answer(answer) | Action::EnrolFinish(answer) => match answer.proof {
                 Proof::TwoCodes(_) => self.resynchronise,
-                Proof::Code(_) | Proof::Webauthn(_) | Proof::Other(_) => self.verify,
+                Proof::Code(_) | Proof::NewPin(_) | Proof::Webauthn(_) | Proof::Other(_) => {
+                    self.verify
+                }
             },
-            Action::Begin(_) | Action::PhoneAnswer(_) | Action::FactorAnswer(_) => self.verify,
+            Action::Begin(_)
+            | Action::Snooze(_)
+            | Action::PhoneAnswer(_)
+            | Action::FactorAnswer(_) => self.verify,
             Action::ChooseMethod(_)
             | Action::Resend(_)
             | Action::Poll(_)

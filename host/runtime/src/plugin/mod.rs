@@ -19,8 +19,8 @@ use wasmtime::component::{
 use wasmtime::{Engine, ResourceLimiter, Store};
 
 use crate::contract::{
-    AccountView, Claims, CompiledPolicy, Context, Description, Event, Fault, PolicyError, Request,
-    Transition, Verdict,
+    AccountView, Claims, CompiledPolicy, Context, Description, Event, Explanation, Fault,
+    PolicyError, Request, Transition, Verdict,
 };
 
 pub use bounds::{MAX_ACCOUNT, MAX_POLICY, MAX_POLICY_SOURCE, check_event};
@@ -90,6 +90,7 @@ struct Exports {
     compile_policy: ComponentExportIndex,
     step: ComponentExportIndex,
     authorize: ComponentExportIndex,
+    explain: ComponentExportIndex,
     view: ComponentExportIndex,
 }
 
@@ -253,6 +254,9 @@ impl Plugin {
                 (context, account, event),
                 self.fuel.of(&event.action),
             )?;
+        if let Err(Fault::Unobserved(asked)) = &result {
+            answer::check_unobserved(asked)?;
+        }
         let transition = result.map_err(PluginError::Component)?;
         answer::check_transition(&transition, event, &self.description)?;
         Ok((transition, fuel))
@@ -299,6 +303,32 @@ impl Plugin {
         Ok((verdict, fuel))
     }
 
+    /// Says which rules of the policy decide about an event that begins a sign-in, and why.
+    ///
+    /// # Errors
+    /// Where the step could not be judged either.
+    pub fn explain(
+        &self,
+        policy: &Policy,
+        context: &Context,
+        account: Option<&[u8]>,
+        event: &Event,
+    ) -> Result<Explanation, PluginError> {
+        self.check_policy(policy)?;
+        bounds::check_context(context)?;
+        bounds::check_account(account)?;
+        check_event(event)?;
+        let ((result,), _) = self
+            .call::<(&Context, Option<&[u8]>, &Event), (Result<Explanation, Fault>,)>(
+                &self.exports.explain,
+                (context, account, event),
+                self.fuel.explain,
+            )?;
+        let explanation = result.map_err(PluginError::Component)?;
+        answer::check_explanation(&explanation)?;
+        Ok(explanation)
+    }
+
     /// What a console may show of an account.
     ///
     /// # Errors
@@ -319,6 +349,7 @@ impl Plugin {
             self.fuel.view,
         )?;
         let view = result.map_err(PluginError::Component)?;
+        answer::check_view(&view)?;
         Ok((view, fuel))
     }
 
@@ -357,6 +388,11 @@ impl Plugin {
         it.get_typed_func::<(&Context, &Claims, &Request), (Result<Verdict, Fault>,)>(
             &mut store,
             &self.exports.authorize,
+        )
+        .map_err(contract)?;
+        it.get_typed_func::<(&Context, Option<&[u8]>, &Event), (Result<Explanation, Fault>,)>(
+            &mut store,
+            &self.exports.explain,
         )
         .map_err(contract)?;
         it.get_typed_func::<(&[u8],), (Result<AccountView, Fault>,)>(
@@ -419,6 +455,7 @@ impl Exports {
             compile_policy: of("compile-policy")?,
             step: of("step")?,
             authorize: of("authorize")?,
+            explain: of("explain")?,
             view: of("view")?,
         })
     }

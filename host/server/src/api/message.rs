@@ -43,6 +43,10 @@ struct OriginBody {
     address: Option<String>,
     #[serde(default)]
     language: String,
+    #[serde(default)]
+    client: String,
+    #[serde(default)]
+    country: Option<String>,
 }
 
 /// `POST /v1/authorize`.
@@ -102,6 +106,7 @@ impl StepRequest {
         } = self.event;
         match &mut action {
             Action::Begin(_)
+            | Action::Snooze(_)
             | Action::Answer(_)
             | Action::ChooseMethod(_)
             | Action::Resend(_)
@@ -143,6 +148,8 @@ impl StepRequest {
                 binding: binding(&caller.client.name, &origin.binding),
                 address: canonical_address(origin.address, "origin.address")?,
                 language: origin.language,
+                client: origin.client,
+                country: origin.country,
             },
             action,
         })

@@ -370,7 +370,7 @@ async fn real_requests_and_answers_fit_the_document() {
         (
             "desk",
             event(
-                &json!({"administer": {"actor": "desk", "why": "", "change": {"issue-totp": "Phone"}}}),
+                &json!({"administer": {"actor": "desk", "why": "", "change": {"issue": {"method": "totp", "label": "Phone"}}}}),
             ),
         ),
         ("payroll", begin),

@@ -99,6 +99,7 @@ pub(super) fn sign_in(code: Option<&str>) -> Action {
         max_age: None,
         method: None,
         transaction: None,
+        approves: None,
     })
 }
 
@@ -116,6 +117,8 @@ pub(super) fn event(id: u64, action: Action) -> Event {
             binding: vec![7; 32],
             address: None,
             language: String::new(),
+            client: String::new(),
+            country: None,
         },
         action,
     }

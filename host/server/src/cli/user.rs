@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use cofactor_runtime::contract::{
-    AccountView, Action, Administration, AdministrationChange, Event, Origin, Outcome, Provisioning,
+    AccountView, Action, Administration, AdministrationChange, Event, Issuance, Origin, Outcome,
+    Provisioning,
 };
 use cofactor_runtime::store::Name;
 use serde_json::json;
@@ -244,6 +245,8 @@ fn event(name: &Name, why: &str, change: AdministrationChange) -> Result<Event, 
             binding: binding.to_vec(),
             address: None,
             language: String::new(),
+            client: String::new(),
+            country: None,
         },
         action: Action::Administer(Administration {
             actor: actor(),
@@ -364,7 +367,7 @@ impl Enrol {
                 let uri = text.lines().next().unwrap_or_default().trim();
                 AdministrationChange::ImportOtpauth(uri.to_owned())
             }
-            None => AdministrationChange::IssueTotp(self.label.clone()),
+            None => AdministrationChange::Issue(Issuance::new("totp", self.label.clone())),
         };
         let (outcome, name) = self.change.make(change)?;
         if self.change.json {

@@ -6,6 +6,7 @@
 //! | [`config`] | `[[gateway]]`: who may ask, for which sites |
 //! | [`caller`] | which gateway asks, and what it says of the client |
 //! | [`address`] | the client's address, by trusted proxies only |
+//! | [`browser`] | what kind of browser it is |
 //! | [`site`] | sites, addresses on them, and where a browser may be sent back to |
 //! | [`path`] | paths that everybody reads in the same way |
 //! | [`cookie`] | our cookies |
@@ -13,6 +14,7 @@
 //! | [`nginx`] | the answer to nginx's `auth_request` |
 
 pub mod address;
+pub mod browser;
 pub mod caller;
 pub mod config;
 pub mod cookie;
@@ -187,6 +189,8 @@ impl<S: Store> Front<S> {
             binding: Vec::new(),
             address: address.map(str::to_owned),
             language: String::new(),
+            client: String::new(),
+            country: None,
         };
         let name = gateway.account(user);
         self.service
@@ -351,6 +355,8 @@ mod tests {
                     binding: vec![1; 32],
                     address: None,
                     language: String::new(),
+                    client: String::new(),
+                    country: None,
                 },
                 action: Action::Administer(administration),
             };
@@ -376,11 +382,13 @@ mod tests {
                         .generation,
                     level,
                     method: "totp".into(),
+                    proved: vec!["totp".into()],
                     amr: vec!["otp".into(), "mfa".into()],
                     reason: "successfully-completed".into(),
                     started: now,
                     verified: now,
                     active: now,
+                    transaction: None,
                 },
             };
             let value = self

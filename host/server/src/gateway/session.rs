@@ -257,11 +257,13 @@ pub(crate) mod tests {
                 generation: 3,
                 level: 2,
                 method: "totp".into(),
+                proved: vec!["totp".into()],
                 amr: vec!["otp".into(), "mfa".into()],
                 reason: "successfully-completed".into(),
                 started: 1,
                 verified: 2,
                 active: 3,
+                transaction: None,
             },
         }
     }

@@ -62,6 +62,7 @@ async fn prove<S: Store>(posted: &Posted<S>) -> Result<Response, Trouble> {
     let action = Action::EnrolFinish(Answer {
         challenge: posted.token.subject.clone(),
         proof: Proof::Code(posted.code("code")),
+        remember: false,
     });
     posted.settle(posted.step(action).await?)
 }

@@ -339,6 +339,7 @@ mod tests {
             browser: Browser::of(&HeaderMap::new(), &site).unwrap(),
             site,
             address: None,
+            client: String::new(),
             ticket: None,
             texts: Texts::accepted(None).unwrap(),
         }

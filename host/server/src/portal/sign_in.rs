@@ -105,6 +105,7 @@ async fn judge_answer<S: Store>(posted: &Posted<S>) -> Result<Response, Trouble>
     let action = Action::Answer(Answer {
         challenge: posted.token.subject.clone(),
         proof,
+        remember: false,
     });
     posted.settle(posted.step(action).await?)
 }

@@ -19,11 +19,11 @@ use super::handoff;
 use super::page::Trouble;
 use super::texts::Texts;
 use super::ticket::{Stage, Ticket};
-use crate::gateway::Front;
 use crate::gateway::caller::{Caller, CallerError, SECRET, client};
 use crate::gateway::config::{Gateway, Portal};
 use crate::gateway::cookie::Cookie;
 use crate::gateway::site::Site;
+use crate::gateway::{Front, browser};
 use crate::names::CanonicalName;
 
 /// How long an identity that was handed to a portal's own site holds there, in milliseconds.
@@ -41,6 +41,8 @@ pub(super) struct Visitor {
     pub(super) address: Option<String>,
     /// The browser.
     pub(super) browser: Browser,
+    /// What kind of browser it is.
+    pub(super) client: String,
     /// On a portal's own site: what the gateway handed over.
     pub(super) ticket: Option<Box<Ticket>>,
     /// The language to speak.
@@ -132,6 +134,7 @@ impl Visitor {
             user,
             site: target.site,
             address: caller.address,
+            client: browser::kind(&parts.headers),
             ticket: None,
             texts,
         })
@@ -167,6 +170,7 @@ impl Visitor {
             site,
             address,
             browser,
+            client: browser::kind(&parts.headers),
             ticket: Some(Box::new(ticket)),
             texts,
         })
@@ -190,6 +194,8 @@ impl Visitor {
                 binding: self.binding(binding),
                 address: self.address.clone(),
                 language: self.texts.language().to_owned(),
+                client: self.client.clone(),
+                country: None,
             },
             action,
         }
