@@ -5,6 +5,7 @@
 mod action;
 mod administer;
 mod ask;
+mod bypass;
 mod decoy;
 mod enrol;
 mod manage;

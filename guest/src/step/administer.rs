@@ -2,7 +2,7 @@
 
 use super::ask::Unasked;
 use super::ruling::{Commit, Notes, Ruling};
-use super::{Step, enrol, manage};
+use super::{Step, bypass, enrol, manage};
 use crate::account::{Account, Block, Credential, Resolution, State};
 use crate::audit::Kind;
 use crate::contract::{AccountState, Administration, AdministrationChange, Fact, Fault};
@@ -108,8 +108,14 @@ pub(super) fn administer(
             };
             Kind::StateChanged
         }
-        AdministrationChange::GrantBypass(_) => {
-            return Ok(refuse(Reason::BypassRefused, facts(), notes));
+        AdministrationChange::GrantBypass(lifetime) => {
+            let who = (act.actor.as_str(), act.why.as_str());
+            return Ok(
+                match bypass::by_administrator(step, account, who, *lifetime, facts(), notes) {
+                    Ok(()) => done,
+                    Err(reason) => refuse(reason, facts(), notes),
+                },
+            );
         }
         AdministrationChange::ForgetDevices => {
             account.devices.clear();

@@ -1,6 +1,7 @@
 //! What users change of their own, after a fresh verification.
 
 use super::Step;
+use super::bypass;
 use super::ruling::{Notes, Ruling};
 use crate::account::{Account, Device, MAX_LABEL, Resolution};
 use crate::audit::Kind;
@@ -39,8 +40,14 @@ pub(super) fn manage(
             notes.audit(Kind::SignedOut, done, None, Vec::new());
             return changed;
         }
-        ManagementChange::SetPin(_) | ManagementChange::GrantBypass(_) => {
+        ManagementChange::SetPin(_) => {
             return refuse(Reason::MethodNotAllowed, notes);
+        }
+        ManagementChange::GrantBypass(wish) => {
+            return match bypass::by_user(step, account, &wish.why, wish.lifetime, notes) {
+                Ok(()) => changed,
+                Err(reason) => refuse(reason, notes),
+            };
         }
         ManagementChange::ForgetDevice(id) => {
             let id = DeviceId::parse(id);

@@ -2,6 +2,7 @@
 
 use super::Step;
 use super::ask::{self, Unasked};
+use super::bypass;
 use super::ruling::{Notes, Ruling, number};
 use crate::account::{Account, Block, Challenge, Grant, Progress, Resolution};
 use crate::audit::Kind;
@@ -82,6 +83,9 @@ pub(super) fn skip(
     notes: &mut Notes,
 ) -> Result<Ruling, Fault> {
     let _ = step;
+    if skip.reason == Reason::OneTimeBypass {
+        bypass::use_up(account, notes);
+    }
     notes.audit(Kind::SignInAllowed, skip.reason, None, Vec::new());
     Ok(Ruling::write(Resolution::Allowed {
         grant: Grant::without_factor(skip.reason),

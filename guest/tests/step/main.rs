@@ -11,6 +11,7 @@
 
 mod administration;
 mod bruteforce;
+mod bypass;
 mod challenge;
 mod decoy;
 mod enrolment;
