@@ -27,7 +27,7 @@ macro_rules! methods {
     };
 }
 
-methods!(totp, hotp, recovery_code, temporary_pass, app_password);
+methods!(totp, hotp, push, recovery_code, temporary_pass, app_password);
 
 use zeroize::Zeroizing;
 

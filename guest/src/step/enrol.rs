@@ -290,6 +290,7 @@ fn complete(
         reason,
         ends: None,
     };
+    account.note_answered();
     add(step, account, credential, notes);
     Ruling::write(Resolution::Allowed {
         grant,
