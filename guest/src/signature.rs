@@ -4,6 +4,9 @@
 use ed25519_dalek::VerifyingKey as Ed25519Key;
 use p256::ecdsa::signature::Verifier;
 use p256::ecdsa::{Signature as P256Signature, VerifyingKey as P256Key};
+use rsa::traits::SignatureScheme;
+use rsa::{BoxedUint, Pkcs1v15Sign, RsaPublicKey};
+use sha2::{Digest, Sha256};
 
 /// How a signature is made, and the form that it and its key have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +34,28 @@ pub fn verify(algorithm: Algorithm, public_key: &[u8], message: &[u8], signature
                 .is_ok(),
             _ => false,
         },
+    }
+}
+
+/// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8017 section 8.2.2). Modulus and exponent are big-endian; the modulus has
+/// 2,048 to 4,096 bits.
+pub fn verify_rsa(modulus: &[u8], exponent: &[u8], message: &[u8], signature: &[u8]) -> bool {
+    /// RFC 8017 section 9.2, note 1: what stands before a SHA-256 digest.
+    const PREFIX: [u8; 19] = [
+        0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01,
+        0x05, 0x00, 0x04, 0x20,
+    ];
+    let modulus = BoxedUint::from_be_slice_vartime(modulus);
+    let exponent = BoxedUint::from_be_slice_vartime(exponent);
+    let scheme = Pkcs1v15Sign {
+        hash_len: Some(32),
+        prefix: PREFIX.into(),
+    };
+    match RsaPublicKey::new_with_size_limits(modulus, exponent, 2048..=4096) {
+        Ok(key) => scheme
+            .verify(&key, &Sha256::digest(message), signature)
+            .is_ok(),
+        Err(_) => false,
     }
 }
 

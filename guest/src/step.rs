@@ -19,7 +19,7 @@ mod sign_in;
 mod source;
 mod vouch;
 
-use crate::account::{Account, MAX_RECORD, Resolution, Send, Transaction, WRITES};
+use crate::account::{Account, MAX_RECORD, Resolution, Transaction, WRITES};
 use crate::audit::Kind;
 use crate::contract::{
     Action, AdministrationChange, Change, Context, Event, Explanation, Fault, Origin, Transition,
@@ -167,7 +167,7 @@ impl<'a> Step<'a> {
         &self,
         challenge: ChallengeId,
         transaction: Option<&'a Transaction>,
-        sends: &'a [Send],
+        account: &'a Account,
     ) -> Scene<'a> {
         Scene {
             ctx: self.ctx,
@@ -178,7 +178,8 @@ impl<'a> Step<'a> {
             at: self.at,
             challenge,
             transaction,
-            sends,
+            sends: &account.sends,
+            held: &account.credentials,
         }
     }
 }

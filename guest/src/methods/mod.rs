@@ -27,7 +27,7 @@ macro_rules! methods {
     };
 }
 
-methods!(totp, hotp, push, recovery_code, temporary_pass, app_password);
+methods!(webauthn, totp, hotp, push, recovery_code, temporary_pass, app_password);
 
 use zeroize::Zeroizing;
 
@@ -116,6 +116,8 @@ pub struct Scene<'a> {
     pub transaction: Option<&'a Transaction>,
     /// Messages that went out to this user lately.
     pub sends: &'a [Send],
+    /// What the account holds. A method looks at its own credentials alone.
+    pub held: &'a [Credential],
 }
 
 /// What time it is, in milliseconds.
@@ -315,6 +317,12 @@ pub trait Method: Sync {
 
     /// What the user is shown with the question.
     fn show(&self, scene: &Scene<'_>, credential: &Credential, question: &[u8]) -> Shown;
+
+    /// Whether one question is for every credential of the method that may be used, so that the user answers with whichever
+    /// is at hand.
+    fn shares_question(&self) -> bool {
+        false
+    }
 
     /// Whether a proof has the form of this credential's answers. One that fits none is meant for all of them.
     fn fits(&self, credential: &Credential, proof: Proof<'_>) -> bool;

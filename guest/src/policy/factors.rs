@@ -105,10 +105,26 @@ pub struct Webauthn<'a> {
     pub attestation: Attestation,
     /// Whether an authenticator whose counter went back is refused; otherwise that is noted.
     pub refuse_regression: bool,
-    /// Whether passkeys that leave their device may be enrolled (NIST SP 800-63B-4: not at AAL3).
+    /// Whether passkeys that leave their device may be enrolled and used (NIST SP 800-63B-4: not at AAL3).
     pub synced: bool,
+    /// Whether the authenticator is to remember whom a credential is for, and so needs no list of them.
+    pub discoverable: Discoverable,
+    /// Whether a passkey counts as two factors once it has verified its user: what it is, and the PIN or finger (M02).
+    pub two_factors: bool,
     /// How long a question is open: 30 seconds to 10 minutes.
     pub lifetime: u64,
+}
+
+/// Whether a credential is kept on the authenticator (WebAuthn section 5.4.6).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Discoverable {
+    /// Where there is room, as passkeys are.
+    #[default]
+    Preferred,
+    /// Always.
+    Required,
+    /// Where there is no other way: security keys have room for few.
+    Discouraged,
 }
 
 /// Whether an authenticator has to verify its user (WebAuthn section 5.8.6).
@@ -293,6 +309,8 @@ impl Default for Webauthn<'_> {
             attestation: Attestation::None,
             refuse_regression: true,
             synced: true,
+            discoverable: Discoverable::Preferred,
+            two_factors: false,
             lifetime: 120 * SECOND,
         }
     }

@@ -4,7 +4,7 @@
 use core::ops::RangeInclusive;
 
 use super::{
-    Algorithm, Attestation, DAY, HOUR, MINUTE, Matching, Methods, PinOrder, Policy, Provision,
+    Algorithm, Attestation, DAY, Discoverable, HOUR, MINUTE, Matching, Methods, PinOrder, Policy, Provision,
     SECOND, UserVerification, VoiceAnswer,
 };
 use crate::account::State;
@@ -108,7 +108,7 @@ macro_rules! key {
 
 /// All of them, in the order of docs/policy.md. The compiled form has them in this order.
 #[rustfmt::skip]
-pub(crate) static KEYS: [Key; 90] = [
+pub(crate) static KEYS: [Key; 92] = [
     key!(choice "accounts.provision" ["first-sign-in", "known-only"] => accounts.provision; [Provision::FirstSignIn, Provision::KnownOnly]),
     key!(count "accounts.max-credentials" 1..=5 => accounts.max_credentials),
     key!(methods "accounts.methods" 1 => accounts.methods),
@@ -150,6 +150,8 @@ pub(crate) static KEYS: [Key; 90] = [
     key!(choice "webauthn.attestation" ["none", "own", "certified"] => webauthn.attestation; [Attestation::None, Attestation::Own, Attestation::Certified]),
     key!(flag "webauthn.refuse-regression" => webauthn.refuse_regression),
     key!(flag "webauthn.synced" => webauthn.synced),
+    key!(choice "webauthn.discoverable" ["preferred", "required", "discouraged"] => webauthn.discoverable; [Discoverable::Preferred, Discoverable::Required, Discoverable::Discouraged]),
+    key!(flag "webauthn.two-factors" => webauthn.two_factors),
     key!(span "webauthn.lifetime" 30 * SECOND..=10 * MINUTE => webauthn.lifetime),
     key!(count "email.digits" 6..=8 => email.digits),
     key!(span "email.lifetime" 2 * MINUTE..=5 * MINUTE => email.lifetime),

@@ -22,7 +22,7 @@ use crate::methods::{self, Class, Nature, hotp, totp};
 
 pub use document::{Compiled, HostPolicy, Observed, compile};
 pub use factors::{
-    Attestation, Bypass, Cache, Devices, Email, Fraud, Matching, Pin, PinOrder, Push, Recovery,
+    Attestation, Bypass, Cache, Devices, Discoverable, Email, Fraud, Matching, Pin, PinOrder, Push, Recovery,
     Sends, Sms, TemporaryPass, UserVerification, Voice, VoiceAnswer, Webauthn,
 };
 pub use report::PolicyError;

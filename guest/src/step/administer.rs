@@ -177,7 +177,7 @@ pub(super) fn administer(
             Kind::SignedOut
         }
         AdministrationChange::Remove => {
-            let scene = step.scene(ChallengeId::default(), None, &[]);
+            let scene = step.scene(ChallengeId::default(), None, account);
             for credential in &account.credentials {
                 notes
                     .claims

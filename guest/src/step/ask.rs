@@ -83,7 +83,7 @@ pub(super) fn put(
         let scene = step.scene(
             challenge.id,
             challenge.demand.transaction.as_ref(),
-            &account.sends,
+            account,
         );
         method.begin(&scene, credential)?
     };

@@ -204,7 +204,7 @@ fn judge(
     if is_full(step, account, method) {
         return refuse(Reason::TooManyCredentials, notes);
     }
-    let scene = step.scene(enrolment.id, None, &account.sends);
+    let scene = step.scene(enrolment.id, None, account);
     let judgement = method.confirm(
         &scene,
         &enrolment.credential,
@@ -330,7 +330,7 @@ pub(super) fn issue(
     }
     // The only one of its kind is replaced: old recovery codes are dead.
     if nature.most == 1 {
-        let scene = step.scene(ChallengeId::default(), None, &[]);
+        let scene = step.scene(ChallengeId::default(), None, account);
         for old in account
             .credentials
             .iter()
@@ -369,7 +369,7 @@ pub(super) fn draft(
     id: ChallengeId,
     wish: &Wish<'_>,
 ) -> Result<Draft, Unasked> {
-    Ok(method.enrol(&step.scene(id, None, &account.sends), wish)?)
+    Ok(method.enrol(&step.scene(id, None, account), wish)?)
 }
 
 /// A new credential.
@@ -417,7 +417,7 @@ pub(super) fn is_full(step: &Step<'_>, account: &Account, method: &dyn Method) -
 /// nothing of what they rest on has changed: a way back, or a program's.
 fn add(step: &Step<'_>, account: &mut Account, credential: Credential, notes: &mut Notes) {
     notes.notice("credential-added", Some(&credential));
-    let scene = step.scene(ChallengeId::default(), None, &[]);
+    let scene = step.scene(ChallengeId::default(), None, account);
     notes
         .claims
         .extend(methods::claims(&scene, &credential, true));

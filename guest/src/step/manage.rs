@@ -133,7 +133,7 @@ pub(super) fn remove(
     notes: &mut Notes,
 ) {
     let credential = account.credentials.remove(at);
-    let scene = step.scene(ChallengeId::default(), None, &[]);
+    let scene = step.scene(ChallengeId::default(), None, account);
     notes
         .claims
         .extend(methods::claims(&scene, &credential, false));

@@ -100,7 +100,7 @@ pub(super) fn of(step: &Step<'_>, account: &Account, resolution: Resolution, at:
                 credential: credential.map(|id| id.text()),
                 // It is active already: there is no enrolment to finish.
                 provisioning: made.map(|made| {
-                    let scene = step.scene(ChallengeId::default(), None, &account.sends);
+                    let scene = step.scene(ChallengeId::default(), None, account);
                     let shown = methods::of(made.method)
                         .map(|method| method.provision(&scene, made, &[]))
                         .unwrap_or_default();
@@ -190,7 +190,7 @@ fn enrolling(
     open: &Enrolment,
     after: Option<Reason>,
 ) -> contract::Enrolment {
-    let scene = step.scene(open.id, None, &account.sends);
+    let scene = step.scene(open.id, None, account);
     let shown = methods::of(open.credential.method)
         .map(|method| method.provision(&scene, &open.credential, open.question.as_bytes()))
         .unwrap_or_default();
@@ -217,7 +217,7 @@ fn show(step: &Step<'_>, account: &Account, open: &Challenge, credential: &Crede
     } else {
         &[]
     };
-    let scene = step.scene(open.id, open.demand.transaction.as_ref(), &account.sends);
+    let scene = step.scene(open.id, open.demand.transaction.as_ref(), account);
     method.show(&scene, credential, question)
 }
 

@@ -55,12 +55,7 @@ pub(super) fn answer(
     }
     // The rules are asked again when the caller, whom they are about, comes for the result.
     let need = Need::any_of(step.policy.accounts.methods);
-    let scope = Scope {
-        need: &need,
-        method: None,
-        credential: challenge.credential,
-        challenge: Some(&challenge),
-    };
+    let scope = Scope::of(&need, account, &challenge);
     let proof = Proof::Phone(answer);
     let attempt = if refuses {
         prove::refusal(step, account, proof, &challenge, notes)

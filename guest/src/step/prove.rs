@@ -38,9 +38,26 @@ pub(super) struct Scope<'a> {
     pub(super) credential: Option<CredentialId>,
     /// The challenge that is answered.
     pub(super) challenge: Option<&'a Challenge>,
+    /// Whether its question is for all of them.
+    pub(super) shared: bool,
 }
 
-impl Scope<'_> {
+impl<'a> Scope<'a> {
+    /// Who may answer an open challenge: whom it asks, and where its method says so, the others of that method.
+    pub(super) fn of(need: &'a Need, account: &Account, challenge: &'a Challenge) -> Self {
+        let asked = challenge.credential.and_then(|id| account.credential(&id));
+        let shared = asked
+            .and_then(|credential| methods::of(credential.method))
+            .filter(|method| method.shares_question());
+        Self {
+            need,
+            method: shared.map(|method| method.nature().number),
+            credential: challenge.credential.filter(|_| shared.is_none()),
+            challenge: Some(challenge),
+            shared: shared.is_some(),
+        }
+    }
+
     pub(super) fn includes(&self, credential: &Credential) -> bool {
         self.need.admits(credential)
             && self.method.is_none_or(|method| method == credential.method)
@@ -50,12 +67,18 @@ impl Scope<'_> {
                 .is_some_and(|open| open.proved.has(credential.method))
     }
 
+    /// Whether the open question is for it.
+    fn asked(&self, credential: &Credential) -> bool {
+        self.shared
+            || self
+                .challenge
+                .is_some_and(|open| open.credential == Some(credential.id))
+    }
+
     /// Whether an answer can be right for it: what has to be asked first was asked.
     fn answers(&self, credential: &Credential) -> bool {
         self.includes(credential)
-            && (self
-                .challenge
-                .is_some_and(|open| open.credential == Some(credential.id))
+            && (self.asked(credential)
                 || methods::nature_of(credential.method)
                     .is_some_and(|nature| nature.asking == Asking::Nothing))
     }
@@ -96,7 +119,7 @@ pub(super) fn refusal(
     let scene = step.scene(
         challenge.id,
         challenge.demand.transaction.as_ref(),
-        &account.sends,
+        account,
     );
     let reason = match method.verify(&scene, credential, challenge.question.as_bytes(), proof) {
         Judgement::Refused(reason) => return Attempt::Refused(reason),
@@ -164,11 +187,11 @@ fn judge(
     let scene = step.scene(
         challenge.map_or(ChallengeId::default(), |open| open.id),
         challenge.and_then(|open| open.demand.transaction.as_ref()),
-        &account.sends,
+        account,
     );
     let verify = |credential: &Credential| {
         let question = challenge
-            .filter(|open| open.credential == Some(credential.id))
+            .filter(|_| scope.asked(credential))
             .map_or(&[] as &[u8], |open| open.question.as_bytes());
         methods::of(credential.method).map(|it| it.verify(&scene, credential, question, proof))
     };

@@ -78,6 +78,7 @@ pub(super) fn begin(
         method: wanted,
         credential: None,
         challenge: None,
+        shared: false,
     };
     let mut usable = account.credentials.iter();
     let Some(asked) = usable.find(|credential| scope.includes(credential)) else {
@@ -181,12 +182,7 @@ pub(super) fn answer(
     if step.at >= challenge.question_expires && challenge.question_expires != 0 {
         return refuse(Reason::ChallengeExpired, notes);
     }
-    let scope = Scope {
-        need: &need,
-        method: None,
-        credential: challenge.credential,
-        challenge: Some(&challenge),
-    };
+    let scope = Scope::of(&need, account, &challenge);
     if !account.credentials.iter().any(|it| scope.includes(it)) {
         return refuse(Reason::MethodNotAllowed, notes);
     }
