@@ -83,6 +83,8 @@ pub enum Kind {
     DevicesForgotten,
     /// The token of a remembered device was used twice: somebody else has it. The device is known no more.
     DeviceStolen,
+    /// A token of a remembered device was not made for this user and this client: it was ignored.
+    DeviceRefused,
     /// A PIN was set or changed.
     PinChanged,
     /// The PIN was wrong too often and is locked; fact `until`.
@@ -97,7 +99,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind there is.
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 44] = [
         Self::SignInAllowed,
         Self::SignInDenied,
         Self::ChallengeIssued,
@@ -136,6 +138,7 @@ impl Kind {
         Self::DeviceRemembered,
         Self::DevicesForgotten,
         Self::DeviceStolen,
+        Self::DeviceRefused,
         Self::PinChanged,
         Self::PinLocked,
         Self::ApprovalGiven,
@@ -184,6 +187,7 @@ impl Kind {
             Self::DeviceRemembered => "device-remembered",
             Self::DevicesForgotten => "devices-forgotten",
             Self::DeviceStolen => "device-stolen",
+            Self::DeviceRefused => "device-refused",
             Self::PinChanged => "pin-changed",
             Self::PinLocked => "pin-locked",
             Self::ApprovalGiven => "approval-given",

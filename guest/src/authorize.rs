@@ -1,8 +1,11 @@
 //! Whether a session is enough for a request: from its claims, the policy and the clock alone.
 
 use crate::contract::{Claims, Passage, Request, StepUp, Verdict};
-use crate::policy::Policy;
+use crate::methods;
+use crate::policy::{Malformed, Methods, Policy};
 use crate::reason::Reason;
+use crate::rules::demand::Demands;
+use crate::rules::{strength, waiver};
 
 /// How far the claims may lie in the future: hosts' clocks differ a little, and a session made on one is used on another. Beyond
 /// it, a clock was set back, and no age can be told.
@@ -35,22 +38,36 @@ pub fn authorize(policy: &Policy<'_>, now: u64, claims: &Claims, request: &Reque
     if now >= claims.active.saturating_add(policy.session.idle) {
         return deny(Reason::SessionIdle);
     }
-    let application = policy.applications.of(&request.application);
-    let step_up = |reason: Reason| {
+    let Ok(demands) = waiver::demands(policy, now, request) else {
+        return deny(Reason::ServiceError);
+    };
+    let demands = match demands {
+        Ok(demands) => demands,
+        Err(reason) => return deny(reason),
+    };
+    let step_up = |level: u8, reason: Reason| {
         Verdict::StepUp(StepUp {
-            level: application.required_level,
-            max_age: application.max_age,
+            level: demands.level.max(level),
+            max_age: demands.max_age,
             reason: reason.name().into(),
         })
     };
-    if claims.level < application.required_level {
-        return step_up(Reason::LevelInsufficient);
+    let Ok(is_enough) = is_enough(policy, claims, &demands) else {
+        return deny(Reason::ServiceError);
+    };
+    let mut waived_until = u64::MAX;
+    if !is_enough {
+        waived_until = match waiver::holds(policy, now, claims, request, &demands) {
+            Ok(Some(until)) => until,
+            Ok(None) => return step_up(2, Reason::LevelInsufficient),
+            Err(_) => return deny(Reason::ServiceError),
+        };
     }
-    let age_end = application
+    let age_end = demands
         .max_age
         .map_or(u64::MAX, |max_age| claims.verified.saturating_add(max_age));
     if now >= age_end {
-        return step_up(Reason::FreshVerificationRequired);
+        return step_up(0, Reason::FreshVerificationRequired);
     }
     let renewed = (now.saturating_sub(claims.active) >= policy.session.renew).then(|| Claims {
         active: now,
@@ -63,8 +80,26 @@ pub fn authorize(policy: &Policy<'_>, now: u64, claims: &Claims, request: &Reque
         .saturating_add(policy.session.recheck)
         .min(lifetime_end)
         .min(active.saturating_add(policy.session.idle))
-        .min(age_end);
+        .min(age_end)
+        .min(waived_until);
     Verdict::Pass(Passage { until, renewed })
+}
+
+/// Whether what was proved when the session began is enough for what is demanded now.
+fn is_enough(
+    policy: &Policy<'_>,
+    claims: &Claims,
+    demands: &Demands<'_>,
+) -> Result<bool, Malformed> {
+    let numbers = claims
+        .proved
+        .iter()
+        .filter_map(|name| methods::number_of(name));
+    let proved = numbers.fold(Methods::NONE, Methods::with);
+    Ok(claims.level >= demands.level
+        // A method that was taken out of the policy stops working at once (S09).
+        && (proved.is_empty() || !proved.and(demands.methods).is_empty())
+        && strength::meets(policy, demands.strengths, proved)?)
 }
 
 fn deny(reason: Reason) -> Verdict {

@@ -8,6 +8,7 @@ mod ask;
 mod bypass;
 mod decoy;
 mod enrol;
+mod explain;
 mod manage;
 mod outcome;
 mod pass;
@@ -22,7 +23,7 @@ mod vouch;
 use crate::account::{Account, MAX_RECORD, Resolution, Transaction, WRITES};
 use crate::audit::Kind;
 use crate::contract::{
-    Action, AdministrationChange, Change, Context, Event, Explanation, Fault, Origin, Transition,
+    Action, AdministrationChange, Change, Context, Event, Fault, Origin, Transition,
 };
 use crate::entropy::Seed;
 use crate::identifier::ChallengeId;
@@ -35,6 +36,7 @@ use repeat::Digests;
 use ruling::{Commit, Notes, Ruling};
 
 pub use action::ACTIONS;
+pub use explain::explain;
 
 /// The effects that a transition may hold, by their names in the contract.
 pub const EFFECTS: [&str; 6] = [
@@ -134,22 +136,6 @@ pub fn step(ctx: &Context, account: Option<&[u8]>, event: &Event) -> Result<Tran
     transition(&step, &mut account, &mut digests, ruling, notes)
 }
 
-/// Says which rules decide about a sign-in that begins.
-pub fn explain(ctx: &Context, account: Option<&[u8]>, event: &Event) -> Result<Explanation, Fault> {
-    let (Action::Begin(_) | Action::Snooze(_)) = &event.action else {
-        return Err(Fault::Unsupported("explain".to_owned()));
-    };
-    input::context(ctx)?;
-    input::event(event)?;
-    let policy = compiled::decode(&ctx.policy)
-        .map_err(|error| Fault::BadPolicy(error.message().to_owned()))?;
-    let _ = (account, policy);
-    Ok(Explanation {
-        findings: Vec::new(),
-        verdict: String::new(),
-    })
-}
-
 /// What one step works with.
 pub(crate) struct Step<'a> {
     ctx: &'a Context,
@@ -199,7 +185,10 @@ fn load(
         return if decoys {
             decoy::load(ctx, bytes, event, policy)
         } else {
-            Ok(Account::new(ctx.now))
+            Ok(Account {
+                state: policy.accounts.state,
+                ..Account::new(ctx.now)
+            })
         };
     }
     // A fresh account would be one that anybody with the first factor may enrol to.

@@ -14,6 +14,8 @@ macro_rules! methods {
 
         /// Every method that this component implements, in the order in which they are offered.
         pub static NATURES: &[&Nature] = &[$(&$module::NATURE),+];
+        /// Their numbers.
+        pub const NUMBERS: &[u8] = &[$($module::NATURE.number),+];
         /// Their names.
         pub static NAMES: &[&str] = &[$($module::NATURE.name),+];
 
@@ -27,7 +29,15 @@ macro_rules! methods {
     };
 }
 
-methods!(webauthn, totp, hotp, push, recovery_code, temporary_pass, app_password);
+methods!(
+    webauthn,
+    totp,
+    hotp,
+    push,
+    recovery_code,
+    temporary_pass,
+    app_password
+);
 
 use zeroize::Zeroizing;
 

@@ -6,14 +6,13 @@
 //! | 4 | fingerprint of the table of keys: bytes of another build's table are refused, not misread |
 //! | 4 each | one number for each key |
 //! | 2, n each | one text for each key of texts |
-//! | 1 | number of applications, at most 64 |
-//! | 1, n, 1, 1, 4 | for each: name, fail mode (1 is OPEN), required level, maximum age in milliseconds (zero is none) |
+//! | 2, n each | the sections of `sections`: locations, strengths, rules, applications, greetings |
 //!
-//! It is read at every step, so nothing is copied and an application is looked up in place.
+//! It is read at every step, so nothing is copied, and what a section holds is looked up in place.
 
-use super::keys::{AGES, KEYS, Key, LEVELS};
+use super::Policy;
+use super::keys::{self, COUNT, KEYS, Key};
 use super::texts::{self, TEXTS};
-use super::{Application, Applications, Policy};
 
 /// Why bytes are no compiled policy of this build. Never the user's doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,134 +39,84 @@ impl CompiledPolicyError {
     }
 }
 
-/// Longest compiled policy that there is: 64 applications with the longest names and ages.
+/// Longest compiled policy that there is.
 pub const MAX_BYTES: usize = 16 * 1024;
-/// How many applications a policy may name.
-pub const MAX_APPLICATIONS: usize = 64;
-/// How long an application's name may be, in octets, as in `origin.application`.
-pub const MAX_NAME: usize = 128;
 /// How long an issuer may be, in octets.
 pub const MAX_ISSUER: usize = 64;
 
 /// Lays a policy out. Its texts are within their limits, which the document's parser has checked.
 pub fn encode(policy: &Policy<'_>) -> Vec<u8> {
-    let mut out = Vec::with_capacity(64 + 4 * KEYS.len() + policy.applications.entries.len());
+    let sections = sections(policy);
+    let size: usize = sections.iter().map(|section| section.len()).sum();
+    let mut out = Vec::with_capacity(128 + 4 * COUNT + size);
     out.extend_from_slice(MAGIC);
     out.extend_from_slice(&FINGERPRINT.to_le_bytes());
     for key in &KEYS {
         out.extend_from_slice(&(key.get)(policy).to_le_bytes());
     }
-    for key in &TEXTS {
-        let text = (key.get)(policy).as_bytes();
-        out.extend_from_slice(&(text.len() as u16).to_le_bytes());
-        out.extend_from_slice(text);
+    let texts = TEXTS.iter().map(|key| (key.get)(policy).as_bytes());
+    for octets in texts.chain(sections) {
+        out.extend_from_slice(&(octets.len() as u16).to_le_bytes());
+        out.extend_from_slice(octets);
     }
-    let entries = policy.applications.entries;
-    out.push(u8::try_from(Entries(entries).count()).unwrap_or(u8::MAX));
-    out.extend_from_slice(entries);
     out
 }
 
 /// Reads a policy in place.
 pub fn decode(bytes: &[u8]) -> Result<Policy<'_>, CompiledPolicyError> {
-    let mut rest = bytes
+    let rest = bytes
         .strip_prefix(MAGIC)
         .ok_or(CompiledPolicyError::NotAPolicy)?;
-    if number(&mut rest)? != FINGERPRINT {
+    let (fingerprint, rest) = rest
+        .split_first_chunk()
+        .ok_or(CompiledPolicyError::Length)?;
+    if u32::from_le_bytes(*fingerprint) != FINGERPRINT {
         return Err(CompiledPolicyError::OtherBuild);
     }
+    let (numbers, mut rest) = rest
+        .split_first_chunk::<{ 4 * COUNT }>()
+        .ok_or(CompiledPolicyError::Length)?;
     let mut policy = Policy::default();
-    for key in &KEYS {
-        let value = number(&mut rest)?;
-        if !key.kind.allows(value) {
-            return Err(CompiledPolicyError::OutOfRange(key.path));
-        }
-        (key.set)(&mut policy, value);
-    }
+    keys::put_back(&mut policy, numbers).map_err(CompiledPolicyError::OutOfRange)?;
     for key in &TEXTS {
-        let text = core::str::from_utf8(long_text(&mut rest)?)
+        let text = core::str::from_utf8(long(&mut rest)?)
             .ok()
             .filter(|text| text.len() <= texts::MAX_TEXT)
             .ok_or(CompiledPolicyError::OutOfRange(key.path))?;
         (key.set)(&mut policy, text);
     }
-    let applications = usize::from(octet(&mut rest)?);
-    policy.applications.entries = rest;
-    check_entries(rest, applications)?;
-    Ok(policy)
-}
-
-impl Applications<'_> {
-    /// What holds for the application of this name.
-    pub fn of(&self, name: &str) -> Application {
-        Entries(self.entries)
-            .find(|(entry, _)| *entry == name.as_bytes())
-            .map_or(self.default, |(_, application)| application)
-    }
-}
-
-/// Adds one application to those that a policy lends.
-pub(crate) fn put_application(entries: &mut Vec<u8>, name: &str, application: Application) {
-    put_text(entries, name);
-    entries.push(application.fail_open.into());
-    entries.push(application.required_level);
-    entries.extend_from_slice(&(application.max_age.unwrap_or(0) as u32).to_le_bytes());
-}
-
-/// Walks the applications. Ends early at bytes that [`check_entries`] would refuse.
-pub(crate) struct Entries<'a>(pub(crate) &'a [u8]);
-
-impl<'a> Iterator for Entries<'a> {
-    type Item = (&'a [u8], Application);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let name = text(&mut self.0).ok()?;
-        let fail_open = octet(&mut self.0).ok()? == 1;
-        let required_level = octet(&mut self.0).ok()?;
-        let max_age = number(&mut self.0).ok()?;
-        Some((
-            name,
-            Application {
-                fail_open,
-                required_level,
-                max_age: (max_age != 0).then_some(max_age.into()),
-            },
-        ))
-    }
-}
-
-fn check_entries(entries: &[u8], count: usize) -> Result<(), CompiledPolicyError> {
-    let mut walk = Entries(entries);
-    let mut seen = 0;
-    while !walk.0.is_empty() {
-        let (name, application) = walk.next().ok_or(CompiledPolicyError::Length)?;
-        if name.is_empty() || name.len() > MAX_NAME {
-            return Err(CompiledPolicyError::OutOfRange("application.name"));
-        }
-        if !LEVELS.contains(&application.required_level.into()) {
-            return Err(CompiledPolicyError::OutOfRange(
-                "application.required-level",
-            ));
-        }
-        if application.max_age.is_some_and(|age| !AGES.contains(&age)) {
-            return Err(CompiledPolicyError::OutOfRange("application.max-age"));
-        }
-        seen += 1;
-    }
-    if seen != count || seen > MAX_APPLICATIONS {
-        Err(CompiledPolicyError::Length)
+    policy.locations.0 = long(&mut rest)?;
+    policy.strengths.0 = long(&mut rest)?;
+    policy.rules.0 = long(&mut rest)?;
+    policy.applications.entries = long(&mut rest)?;
+    policy.greetings.0 = long(&mut rest)?;
+    if rest.is_empty() {
+        Ok(policy)
     } else {
-        Ok(())
+        Err(CompiledPolicyError::Length)
     }
+}
+
+/// In the order of the compiled form.
+fn sections<'a>(policy: &Policy<'a>) -> [&'a [u8]; 5] {
+    [
+        policy.locations.0,
+        policy.strengths.0,
+        policy.rules.0,
+        policy.applications.entries,
+        policy.greetings.0,
+    ]
 }
 
 const MAGIC: &[u8] = b"cfpo";
 
-/// Ties bytes to the table that they were written with: FNV-1a over the paths of its keys.
+/// Ties bytes to the table that they were written with, and to the form of the sections: FNV-1a over the paths of its keys.
 const FINGERPRINT: u32 = fingerprint();
+/// The form of the sections: another number for another form.
+const SECTIONS: u32 = 1;
 
 const fn fingerprint() -> u32 {
-    let mut hash = 0x811c_9dc5_u32;
+    let mut hash = 0x811c_9dc5_u32 ^ SECTIONS;
     let mut keys: &[Key] = &super::keys::KEYS;
     while let [key, rest @ ..] = keys {
         let mut path = key.path.as_bytes();
@@ -182,42 +131,13 @@ const fn fingerprint() -> u32 {
     hash
 }
 
-fn put_text(out: &mut Vec<u8>, text: &str) {
-    let len = u8::try_from(text.len()).unwrap_or(u8::MAX);
-    out.push(len);
-    out.extend_from_slice(text.as_bytes().get(..usize::from(len)).unwrap_or_default());
-}
-
-fn number(rest: &mut &[u8]) -> Result<u32, CompiledPolicyError> {
-    let (head, tail) = rest
-        .split_first_chunk::<4>()
-        .ok_or(CompiledPolicyError::Length)?;
-    *rest = tail;
-    Ok(u32::from_le_bytes(*head))
-}
-
-fn octet(rest: &mut &[u8]) -> Result<u8, CompiledPolicyError> {
-    let (head, tail) = rest.split_first().ok_or(CompiledPolicyError::Length)?;
-    *rest = tail;
-    Ok(*head)
-}
-
-fn long_text<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], CompiledPolicyError> {
+fn long<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], CompiledPolicyError> {
     let (head, tail) = rest
         .split_first_chunk::<2>()
         .ok_or(CompiledPolicyError::Length)?;
-    let (text, tail) = tail
+    let (octets, tail) = tail
         .split_at_checked(usize::from(u16::from_le_bytes(*head)))
         .ok_or(CompiledPolicyError::Length)?;
     *rest = tail;
-    Ok(text)
-}
-
-fn text<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], CompiledPolicyError> {
-    let len = usize::from(octet(rest)?);
-    let (head, tail) = rest
-        .split_at_checked(len)
-        .ok_or(CompiledPolicyError::Length)?;
-    *rest = tail;
-    Ok(head)
+    Ok(octets)
 }

@@ -3,8 +3,10 @@
 //! The document is read once, statement by statement. What it says is kept as one number for each key; the preset and the rules
 //! between keys are applied when all of it was read, so that their order does not matter.
 
-use super::compiled::MAX_APPLICATIONS;
-use super::keys::{KEYS, Kind, LEVELS, TABLES};
+use super::Methods;
+use super::keys::{KEYS, TABLES};
+use super::lists::{self, LISTS, List, Written};
+use super::network::Range;
 use super::presets::Preset;
 use super::report::{Place, PolicyError, Report, decimal, listed, nearest, quoted};
 use super::statement::{Form, Statement, Statements, Value};
@@ -90,8 +92,8 @@ pub(super) struct Reader {
     pub(super) given: [Given; KEYS.len()],
     /// What was written for each of [`TEXTS`].
     pub(super) texts: [Given<String>; TEXTS.len()],
-    pub(super) applications: Vec<Named>,
-    too_many_applications: bool,
+    /// What was written for each table of [`LISTS`].
+    pub(super) lists: [Vec<Entry>; LISTS.len()],
 }
 
 /// What was written for one key.
@@ -110,13 +112,79 @@ impl<T> Given<T> {
     };
 }
 
-/// One `[[application]]`.
-pub(super) struct Named {
+/// One table of a list.
+pub(super) struct Entry {
+    pub(super) list: &'static List,
     pub(super) place: Place,
-    pub(super) name: Given<String>,
-    pub(super) fail_open: Given<bool>,
-    pub(super) required_level: Given,
-    pub(super) max_age: Given,
+    /// What was written for each of its keys.
+    values: Vec<Given<Written>>,
+}
+
+impl Entry {
+    /// What was written for the key of this name, and where.
+    pub(super) fn given(&self, name: &str) -> Option<&Given<Written>> {
+        let keys = self.list.keys.iter().zip(&self.values);
+        keys.into_iter()
+            .find(|(key, _)| key.name == name)
+            .map(|(_, given)| given)
+            .filter(|given| given.place.is_some())
+    }
+
+    /// Where the key stands, or else the table.
+    pub(super) fn place(&self, name: &str) -> Place {
+        let place = self.given(name).and_then(|given| given.place);
+        place.unwrap_or(self.place)
+    }
+
+    pub(super) fn is_written(&self, name: &str) -> bool {
+        self.given(name).is_some()
+    }
+
+    fn value(&self, name: &str) -> Option<&Written> {
+        self.given(name)?.value.as_ref()
+    }
+
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        match self.value(name)? {
+            Written::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(super) fn texts(&self, name: &str) -> &[String] {
+        match self.value(name) {
+            Some(Written::Texts(texts)) => texts,
+            _ => &[],
+        }
+    }
+
+    pub(super) fn number(&self, name: &str) -> Option<u32> {
+        match self.value(name)? {
+            Written::Number(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    pub(super) fn instant(&self, name: &str) -> Option<u64> {
+        match self.value(name)? {
+            Written::Instant(instant) => Some(*instant),
+            _ => None,
+        }
+    }
+
+    pub(super) fn networks(&self, name: &str) -> &[Range] {
+        match self.value(name) {
+            Some(Written::Networks(ranges)) => ranges,
+            _ => &[],
+        }
+    }
+
+    pub(super) fn sets(&self, name: &str) -> &[Methods] {
+        match self.value(name) {
+            Some(Written::Sets(sets)) => sets,
+            _ => &[],
+        }
+    }
 }
 
 /// Which table the next key belongs to.
@@ -124,12 +192,11 @@ pub(super) struct Named {
 enum Section {
     Root,
     Table(&'static str),
-    Application,
+    /// The last table of a list, by the list's place.
+    List(usize),
     /// A table that was refused: what it holds costs no further errors.
     Refused,
 }
-
-const APPLICATION_KEYS: [&str; 4] = ["name", "fail-mode", "required-level", "max-age"];
 
 impl Reader {
     fn new() -> Self {
@@ -140,8 +207,7 @@ impl Reader {
             preset: Given::NOTHING,
             given: [Given::NOTHING; KEYS.len()],
             texts: [const { Given::NOTHING }; TEXTS.len()],
-            applications: Vec::new(),
-            too_many_applications: false,
+            lists: [const { Vec::new() }; LISTS.len()],
         }
     }
 
@@ -168,9 +234,9 @@ impl Reader {
                     None => self.unknown_table(table, place),
                 },
                 (Section::Table(table), [name]) => self.key(table, name, &value, place, at),
-                (Section::Application, [name]) => self.application_key(name, &value, place, at),
+                (Section::List(list), [name]) => self.list_key(list, name, &value, place, at),
                 (Section::Root, path) => self.unknown_root(&path.join("."), place),
-                (Section::Table(_) | Section::Application, path) => {
+                (Section::Table(_) | Section::List(_), path) => {
                     self.unknown_key(&path.join("."), place);
                 }
             },
@@ -186,10 +252,10 @@ impl Reader {
     fn table_header(&mut self, name: &str, place: Place) {
         self.section = Section::Refused;
         let Some((index, table)) = known_table(name) else {
-            if name == "application" {
-                let help = "[[application]], with two brackets: there may be several".into();
-                self.report
-                    .error(place, name, "applications are a list".into(), help);
+            if let Some(list) = lists::find(name).and_then(|at| LISTS.get(at)) {
+                let help = ["[[", name, "]], with two brackets: there may be several"].concat();
+                let problem = [list.plural, " are a list"].concat();
+                self.report.error(place, name, problem, help);
             } else {
                 self.unknown_table(name, place);
             }
@@ -204,33 +270,35 @@ impl Reader {
 
     fn list_header(&mut self, name: &str, place: Place) {
         self.section = Section::Refused;
-        if name != "application" {
-            match known_table(name) {
+        let Some(at) = lists::find(name) else {
+            return match known_table(name) {
                 Some((_, table)) => {
                     let help = ["[", table, "], with one bracket"].concat();
                     self.report
                         .error(place, table, "this table is no list".into(), help);
                 }
                 None => self.unknown_table(name, place),
-            }
+            };
+        };
+        let (Some(list), Some(entries)) = (LISTS.get(at), self.lists.get_mut(at)) else {
+            return;
+        };
+        if entries.len() > list.most {
             return;
         }
-        if self.applications.len() >= MAX_APPLICATIONS {
-            if !self.too_many_applications {
-                self.too_many_applications = true;
-                let help = "at most 64; the others have what [application-default] says".into();
-                self.report
-                    .error(place, name, "too many applications".into(), help);
-            }
-            return;
+        if entries.len() == list.most {
+            let most = decimal(list.most as u64);
+            let problem = ["there are more than ", &most, " ", list.plural].concat();
+            let help = ["at most ", &most, " ", list.plural].concat();
+            self.report.error(place, list.name, problem, help);
+        } else {
+            self.section = Section::List(at);
         }
-        self.section = Section::Application;
-        self.applications.push(Named {
+        // One beyond the limit is kept, so that the error is told once.
+        entries.push(Entry {
+            list,
             place,
-            name: Given::NOTHING,
-            fail_open: Given::NOTHING,
-            required_level: Given::NOTHING,
-            max_age: Given::NOTHING,
+            values: vec![Given::NOTHING; list.keys.len()],
         });
     }
 
@@ -283,69 +351,43 @@ impl Reader {
         }
     }
 
-    fn application_key(&mut self, name: &str, value: &Value<'_>, place: Place, at: Place) {
-        let Some((application, earlier)) = self.applications.split_last_mut() else {
+    fn list_key(&mut self, at: usize, name: &str, value: &Value<'_>, place: Place, of: Place) {
+        let Some((entry, earlier)) = self
+            .lists
+            .get_mut(at)
+            .and_then(|list| list.split_last_mut())
+        else {
             return;
         };
-        let field = ["application.", name].concat();
+        let keys = entry.list.keys.iter().zip(&mut entry.values);
+        let Some((key, given)) = keys.into_iter().find(|(key, _)| key.name == name) else {
+            return self.unknown_key(name, place);
+        };
+        let field = [entry.list.name, ".", name].concat();
         let spot = Spot {
             field: &field,
             place,
-            at,
+            at: of,
         };
-        let report = &mut self.report;
-        match name {
-            "name" => {
-                let taken = |name: &str| {
-                    earlier
-                        .iter()
-                        .any(|one| one.name.value.as_deref() == Some(name))
-                };
-                fill(
-                    report,
-                    &mut application.name,
-                    &spot,
-                    values::application_name(value, taken),
-                );
-            }
-            "fail-mode" => fill(
-                report,
-                &mut application.fail_open,
-                &spot,
-                values::fail_open(value),
-            ),
-            "required-level" => {
-                fill(
-                    report,
-                    &mut application.required_level,
-                    &spot,
-                    values::number(&Kind::Count(LEVELS), value),
-                );
-            }
-            "max-age" => fill(
-                report,
-                &mut application.max_age,
-                &spot,
-                values::number(&Kind::Age, value),
-            ),
-            _ => self.unknown_key(name, place),
-        }
+        let taken = |name: &str| earlier.iter().any(|one| one.text("name") == Some(name));
+        let read = lists::read(entry.list, &key.form, value, taken);
+        fill(&mut self.report, given, &spot, read);
     }
 
     /// The table that is being read, for errors that have no key.
     fn table(&self) -> &'static str {
         match self.section {
             Section::Table(table) => table,
-            Section::Application => "application",
+            Section::List(at) => LISTS.get(at).map_or("", |list| list.name),
             Section::Root | Section::Refused => "",
         }
     }
 
     fn unknown_table(&mut self, name: &str, place: Place) {
-        let known = TABLES.into_iter().chain(["application"]);
-        let help = match nearest(name, known.clone()) {
+        let known = || TABLES.into_iter().chain(lists::names());
+        let help = match nearest(name, known()) {
             Some(near) => ["did you mean ", &quoted(near), "?"].concat(),
-            None => ["the tables are ", &listed(known)].concat(),
+            None => ["the tables are ", &listed(known())].concat(),
         };
         self.report.error(
             place,
@@ -377,7 +419,9 @@ impl Reader {
     fn unknown_key(&mut self, name: &str, place: Place) {
         let table = self.table();
         let known: Vec<&str> = match self.section {
-            Section::Application => APPLICATION_KEYS.to_vec(),
+            Section::List(at) => LISTS.get(at).map_or_else(Vec::new, |list| {
+                list.keys.iter().map(|key| key.name).collect()
+            }),
             _ => names_of(table).collect(),
         };
         let help = match (nearest(name, known.iter().copied()), table_of(name)) {

@@ -4,8 +4,8 @@
 use core::ops::RangeInclusive;
 
 use super::{
-    Algorithm, Attestation, DAY, Discoverable, HOUR, MINUTE, Matching, Methods, PinOrder, Policy, Provision,
-    SECOND, UserVerification, VoiceAnswer,
+    Algorithm, Attestation, DAY, Discoverable, HOUR, MINUTE, Matching, Methods, PinOrder, Policy,
+    Provision, SECOND, UserVerification, VoiceAnswer,
 };
 use crate::account::State;
 use crate::methods::Class;
@@ -48,6 +48,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// Whether a number, as the compiled form holds it, is legal here.
+    #[inline(always)]
     pub(crate) fn allows(&self, value: u32) -> bool {
         match self {
             Self::Count(range) => range.contains(&value),
@@ -106,101 +107,127 @@ macro_rules! key {
     };
 }
 
-/// All of them, in the order of docs/policy.md. The compiled form has them in this order.
+/// Makes the table of the rows, and beside it the straight-line code that puts the numbers of a compiled policy back: that is
+/// on the way of every step, where a walk over the table would cost two calls a key.
+macro_rules! keys {
+    ($($row:tt),+ $(,)?) => {
+        /// All of them, in the order of docs/policy.md. The compiled form has them in this order.
+        pub(crate) static KEYS: [Key; COUNT] = [$(key! $row),+];
+
+        /// How many there are.
+        pub(crate) const COUNT: usize = [$(stringify!($row)),+].len();
+
+        /// Puts the numbers of all keys back, or names the first that is out of its range.
+        pub(crate) fn put_back(policy: &mut Policy<'_>, numbers: &[u8; 4 * COUNT]) -> Result<(), &'static str> {
+            let (numbers, _) = numbers.as_chunks::<4>();
+            let mut numbers = numbers.iter();
+            $({
+                const KEY: Key = key! $row;
+                let number = numbers.next().map_or(0, |octets| u32::from_le_bytes(*octets));
+                if !KEY.kind.allows(number) {
+                    return Err(KEY.path);
+                }
+                (KEY.set)(policy, number);
+            })+
+            Ok(())
+        }
+    };
+}
+
 #[rustfmt::skip]
-pub(crate) static KEYS: [Key; 92] = [
-    key!(choice "accounts.provision" ["first-sign-in", "known-only"] => accounts.provision; [Provision::FirstSignIn, Provision::KnownOnly]),
-    key!(count "accounts.max-credentials" 1..=5 => accounts.max_credentials),
-    key!(methods "accounts.methods" 1 => accounts.methods),
-    key!(count "accounts.shadows" 1..=65_536 => accounts.shadows),
-    key!(choice "accounts.first-factor" ["knowledge", "possession", "inherence", "none"] => accounts.first_factor; [Class::Knowledge, Class::Possession, Class::Inherence, Class::None]),
-    key!(choice "accounts.state" ["disabled", "enabled", "enforced"] => accounts.state; [State::Disabled, State::Enabled, State::Enforced]),
-    key!(flag "accounts.may-disable" => accounts.may_disable),
-    key!(choice_of "totp.algorithm" (Algorithm::NAMES) => totp.algorithm; [Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512]),
-    key!(count "totp.digits" 6..=8 => totp.digits),
-    key!(seconds "totp.period" *PERIODS.start() as u64 * SECOND..=*PERIODS.end() as u64 * SECOND => totp.period),
-    key!(count "totp.window" 0..=10 => totp.window),
-    key!(count "totp.drift-cap" 0..=10 => totp.drift_cap),
-    key!(count "totp.resync-window" 0..=1000 => totp.resync_window),
-    key!(count "totp.secret-bytes" 20..=64 => totp.secret_bytes),
-    key!(choice_of "hotp.algorithm" (Algorithm::NAMES) => hotp.algorithm; [Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512]),
-    key!(count "hotp.digits" 6..=8 => hotp.digits),
-    key!(count "hotp.look-ahead" 0..=100 => hotp.look_ahead),
-    key!(count "hotp.resync-window" 0..=1000 => hotp.resync_window),
-    key!(count "hotp.secret-bytes" 20..=64 => hotp.secret_bytes),
-    key!(count "sms.digits" 6..=8 => sms.digits),
-    key!(span "sms.lifetime" 30 * SECOND..=10 * MINUTE => sms.lifetime),
-    key!(flag "sms.two-way" => sms.two_way),
-    key!(choice "voice.answer" ["hash", "digits", "pin"] => voice.answer; [VoiceAnswer::Hash, VoiceAnswer::Digits, VoiceAnswer::Pin]),
-    key!(span "voice.lifetime" 30 * SECOND..=10 * MINUTE => voice.lifetime),
-    key!(span "sends.window" MINUTE..=DAY => sends.window),
-    key!(span "sends.cooldown" 0..=10 * MINUTE => sends.cooldown),
-    key!(count "sends.account" 1..=24 => sends.account),
-    key!(count "sends.number" 0..=1_000_000 => sends.number),
-    key!(count "sends.country" 0..=1_000_000 => sends.country),
-    key!(count "sends.unanswered" 1..=24 => sends.unanswered),
-    key!(count "sends.since-success" 1..=24 => sends.since_success),
-    key!(span "push.lifetime" 30 * SECOND..=10 * MINUTE => push.lifetime),
-    key!(one_of "push.number-length" [2, 3, 6] => push.number_length),
-    key!(choice "push.matching" ["type-in", "pick", "code-to-phone"] => push.matching; [Matching::TypeIn, Matching::Pick, Matching::CodeToPhone]),
-    key!(flag "push.show-application" => push.show_application),
-    key!(flag "push.show-location" => push.show_location),
-    key!(flag "push.wrong-number-is-fraud" => push.wrong_number_is_fraud),
-    key!(choice "webauthn.user-verification" ["required", "preferred", "discouraged"] => webauthn.user_verification; [UserVerification::Required, UserVerification::Preferred, UserVerification::Discouraged]),
-    key!(choice "webauthn.attestation" ["none", "own", "certified"] => webauthn.attestation; [Attestation::None, Attestation::Own, Attestation::Certified]),
-    key!(flag "webauthn.refuse-regression" => webauthn.refuse_regression),
-    key!(flag "webauthn.synced" => webauthn.synced),
-    key!(choice "webauthn.discoverable" ["preferred", "required", "discouraged"] => webauthn.discoverable; [Discoverable::Preferred, Discoverable::Required, Discoverable::Discouraged]),
-    key!(flag "webauthn.two-factors" => webauthn.two_factors),
-    key!(span "webauthn.lifetime" 30 * SECOND..=10 * MINUTE => webauthn.lifetime),
-    key!(count "email.digits" 6..=8 => email.digits),
-    key!(span "email.lifetime" 2 * MINUTE..=5 * MINUTE => email.lifetime),
-    key!(flag "email.possession" => email.possession),
-    key!(count "recovery.count" 8..=12 => recovery.count),
-    key!(count "recovery.low" 0..=5 => recovery.low),
-    key!(count "temporary-pass.length" 8..=48 => temporary_pass.length),
-    key!(long "temporary-pass.lifetime" 10 * MINUTE..=30 * DAY => temporary_pass.lifetime),
-    key!(long "temporary-pass.lifetime-max" 10 * MINUTE..=30 * DAY => temporary_pass.lifetime_max),
-    key!(flag "temporary-pass.once" => temporary_pass.once),
-    key!(flag "bypass.allowed" => bypass.allowed),
-    key!(span "bypass.lifetime" 30 * SECOND..=DAY => bypass.lifetime),
-    key!(flag "bypass.by-user" => bypass.by_user),
-    key!(methods "pin.methods" 0 => pin.methods),
-    key!(choice "pin.order" ["first", "last"] => pin.order; [PinOrder::First, PinOrder::Last]),
-    key!(count "pin.least" 4..=16 => pin.least),
-    key!(count "pin.iterations" 1_000..=40_000 => pin.iterations),
-    key!(count "pin.lock-after" 3..=10 => pin.lock_after),
-    key!(span "pin.lock-for" MINUTE..=DAY => pin.lock_for),
-    key!(flag "fraud.block" => fraud.block),
-    key!(long "fraud.block-for" DAY..=365 * DAY => fraud.block_for),
-    key!(flag "fraud.confirm" => fraud.confirm),
-    key!(long "devices.lifetime" 0..=365 * DAY => devices.lifetime),
-    key!(span "devices.grace" 0..=MINUTE => devices.grace),
-    key!(span "cache.lifetime" 0..=MINUTE => cache.lifetime),
-    key!(count "throttle.delay-after" 1..=100 => throttle.delay_after),
-    key!(span "throttle.delay-base" SECOND..=HOUR => throttle.delay_base),
-    key!(span "throttle.delay-max" SECOND..=DAY => throttle.delay_max),
-    key!(count "throttle.lock-after" 1..=100 => throttle.lock_after),
-    key!(span "throttle.lock-for" 30 * SECOND..=DAY => throttle.lock_for),
-    key!(span "throttle.lock-max" 30 * SECOND..=30 * DAY => throttle.lock_max),
-    key!(count "throttle.account-lock-after" 1..=1000 => throttle.account_lock_after),
-    key!(count "throttle.ceiling" 1..=100 => throttle.ceiling),
-    key!(span "challenge.lifetime" 30 * SECOND..=10 * MINUTE => challenge.lifetime),
-    key!(count "challenge.max-open" 1..=8 => challenge.max_open),
-    key!(count "challenge.attempts" 1..=10 => challenge.attempts),
-    key!(span "enrolment.lifetime" MINUTE..=60 * MINUTE => enrolment.lifetime),
-    key!(long "enrolment.snooze" 0..=14 * DAY => enrolment.snooze),
-    key!(count "enrolment.snoozes" 0..=10 => enrolment.snoozes),
-    key!(span "session.lifetime" MINUTE..=30 * DAY => session.lifetime),
-    key!(span "session.idle" MINUTE..=30 * DAY => session.idle),
-    key!(span "session.renew" SECOND..=HOUR => session.renew),
-    key!(span "session.recheck" 0..=10 * MINUTE => session.recheck),
-    key!(span "management.max-age" 30 * SECOND..=HOUR => management.max_age),
-    key!(span "sources.window" 10 * SECOND..=DAY => sources.window),
-    key!(count "sources.failures" 0..=1_000_000 => sources.failures),
-    key!(count "sources.begins" 0..=1_000_000 => sources.begins),
-    key!(count "application-default.required-level" LEVELS => applications.default.required_level),
-    key!(age "application-default.max-age" => applications.default.max_age),
+keys![
+    (choice "accounts.provision" ["first-sign-in", "known-only"] => accounts.provision; [Provision::FirstSignIn, Provision::KnownOnly]),
+    (count "accounts.max-credentials" 1..=5 => accounts.max_credentials),
+    (methods "accounts.methods" 1 => accounts.methods),
+    (count "accounts.shadows" 1..=65_536 => accounts.shadows),
+    (choice "accounts.first-factor" ["knowledge", "possession", "inherence", "none"] => accounts.first_factor; [Class::Knowledge, Class::Possession, Class::Inherence, Class::None]),
+    (choice "accounts.state" ["disabled", "enabled", "enforced"] => accounts.state; [State::Disabled, State::Enabled, State::Enforced]),
+    (flag "accounts.may-disable" => accounts.may_disable),
+    (choice_of "totp.algorithm" (Algorithm::NAMES) => totp.algorithm; [Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512]),
+    (count "totp.digits" 6..=8 => totp.digits),
+    (seconds "totp.period" *PERIODS.start() as u64 * SECOND..=*PERIODS.end() as u64 * SECOND => totp.period),
+    (count "totp.window" 0..=10 => totp.window),
+    (count "totp.drift-cap" 0..=10 => totp.drift_cap),
+    (count "totp.resync-window" 0..=1000 => totp.resync_window),
+    (count "totp.secret-bytes" 20..=64 => totp.secret_bytes),
+    (choice_of "hotp.algorithm" (Algorithm::NAMES) => hotp.algorithm; [Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512]),
+    (count "hotp.digits" 6..=8 => hotp.digits),
+    (count "hotp.look-ahead" 0..=100 => hotp.look_ahead),
+    (count "hotp.resync-window" 0..=1000 => hotp.resync_window),
+    (count "hotp.secret-bytes" 20..=64 => hotp.secret_bytes),
+    (count "sms.digits" 6..=8 => sms.digits),
+    (span "sms.lifetime" 30 * SECOND..=10 * MINUTE => sms.lifetime),
+    (flag "sms.two-way" => sms.two_way),
+    (choice "voice.answer" ["hash", "digits", "pin"] => voice.answer; [VoiceAnswer::Hash, VoiceAnswer::Digits, VoiceAnswer::Pin]),
+    (span "voice.lifetime" 30 * SECOND..=10 * MINUTE => voice.lifetime),
+    (span "sends.window" MINUTE..=DAY => sends.window),
+    (span "sends.cooldown" 0..=10 * MINUTE => sends.cooldown),
+    (count "sends.account" 1..=24 => sends.account),
+    (count "sends.number" 0..=1_000_000 => sends.number),
+    (count "sends.country" 0..=1_000_000 => sends.country),
+    (count "sends.unanswered" 1..=24 => sends.unanswered),
+    (count "sends.since-success" 1..=24 => sends.since_success),
+    (span "push.lifetime" 30 * SECOND..=10 * MINUTE => push.lifetime),
+    (one_of "push.number-length" [2, 3, 6] => push.number_length),
+    (choice "push.matching" ["type-in", "pick", "code-to-phone"] => push.matching; [Matching::TypeIn, Matching::Pick, Matching::CodeToPhone]),
+    (flag "push.show-application" => push.show_application),
+    (flag "push.show-location" => push.show_location),
+    (flag "push.wrong-number-is-fraud" => push.wrong_number_is_fraud),
+    (choice "webauthn.user-verification" ["required", "preferred", "discouraged"] => webauthn.user_verification; [UserVerification::Required, UserVerification::Preferred, UserVerification::Discouraged]),
+    (choice "webauthn.attestation" ["none", "own", "certified"] => webauthn.attestation; [Attestation::None, Attestation::Own, Attestation::Certified]),
+    (flag "webauthn.refuse-regression" => webauthn.refuse_regression),
+    (flag "webauthn.synced" => webauthn.synced),
+    (choice "webauthn.discoverable" ["preferred", "required", "discouraged"] => webauthn.discoverable; [Discoverable::Preferred, Discoverable::Required, Discoverable::Discouraged]),
+    (flag "webauthn.two-factors" => webauthn.two_factors),
+    (span "webauthn.lifetime" 30 * SECOND..=10 * MINUTE => webauthn.lifetime),
+    (count "email.digits" 6..=8 => email.digits),
+    (span "email.lifetime" 2 * MINUTE..=5 * MINUTE => email.lifetime),
+    (flag "email.possession" => email.possession),
+    (count "recovery.count" 8..=12 => recovery.count),
+    (count "recovery.low" 0..=5 => recovery.low),
+    (count "temporary-pass.length" 8..=48 => temporary_pass.length),
+    (long "temporary-pass.lifetime" 10 * MINUTE..=30 * DAY => temporary_pass.lifetime),
+    (long "temporary-pass.lifetime-max" 10 * MINUTE..=30 * DAY => temporary_pass.lifetime_max),
+    (flag "temporary-pass.once" => temporary_pass.once),
+    (flag "bypass.allowed" => bypass.allowed),
+    (span "bypass.lifetime" 30 * SECOND..=DAY => bypass.lifetime),
+    (flag "bypass.by-user" => bypass.by_user),
+    (methods "pin.methods" 0 => pin.methods),
+    (choice "pin.order" ["first", "last"] => pin.order; [PinOrder::First, PinOrder::Last]),
+    (count "pin.least" 4..=16 => pin.least),
+    (count "pin.iterations" 1_000..=40_000 => pin.iterations),
+    (count "pin.lock-after" 3..=10 => pin.lock_after),
+    (span "pin.lock-for" MINUTE..=DAY => pin.lock_for),
+    (flag "fraud.block" => fraud.block),
+    (long "fraud.block-for" DAY..=365 * DAY => fraud.block_for),
+    (flag "fraud.confirm" => fraud.confirm),
+    (long "devices.lifetime" 0..=365 * DAY => devices.lifetime),
+    (span "devices.grace" 0..=MINUTE => devices.grace),
+    (span "cache.lifetime" 0..=MINUTE => cache.lifetime),
+    (count "throttle.delay-after" 1..=100 => throttle.delay_after),
+    (span "throttle.delay-base" SECOND..=HOUR => throttle.delay_base),
+    (span "throttle.delay-max" SECOND..=DAY => throttle.delay_max),
+    (count "throttle.lock-after" 1..=100 => throttle.lock_after),
+    (span "throttle.lock-for" 30 * SECOND..=DAY => throttle.lock_for),
+    (span "throttle.lock-max" 30 * SECOND..=30 * DAY => throttle.lock_max),
+    (count "throttle.account-lock-after" 1..=1000 => throttle.account_lock_after),
+    (count "throttle.ceiling" 1..=100 => throttle.ceiling),
+    (span "challenge.lifetime" 30 * SECOND..=10 * MINUTE => challenge.lifetime),
+    (count "challenge.max-open" 1..=8 => challenge.max_open),
+    (count "challenge.attempts" 1..=10 => challenge.attempts),
+    (span "enrolment.lifetime" MINUTE..=60 * MINUTE => enrolment.lifetime),
+    (long "enrolment.snooze" 0..=14 * DAY => enrolment.snooze),
+    (count "enrolment.snoozes" 0..=10 => enrolment.snoozes),
+    (span "session.lifetime" MINUTE..=30 * DAY => session.lifetime),
+    (span "session.idle" MINUTE..=30 * DAY => session.idle),
+    (span "session.renew" SECOND..=HOUR => session.renew),
+    (span "session.recheck" 0..=10 * MINUTE => session.recheck),
+    (span "management.max-age" 30 * SECOND..=HOUR => management.max_age),
+    (span "sources.window" 10 * SECOND..=DAY => sources.window),
+    (count "sources.failures" 0..=1_000_000 => sources.failures),
+    (count "sources.begins" 0..=1_000_000 => sources.begins),
+    (count "application-default.required-level" LEVELS => applications.default.required_level),
+    (age "application-default.max-age" => applications.default.max_age),
 ];
 
 /// What an application may ask for: 1 is the first factor alone, 2 a second factor, 3 a phishing-resistant one.

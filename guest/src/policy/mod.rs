@@ -8,12 +8,17 @@ pub mod compiled;
 mod document;
 mod duration;
 mod factors;
+mod instant;
 pub(crate) mod keys;
+mod lists;
+pub(crate) mod network;
 pub mod presets;
 mod report;
+pub(crate) mod sections;
 mod settle;
 mod source;
 mod statement;
+pub(crate) mod tables;
 pub(crate) mod texts;
 mod values;
 
@@ -22,10 +27,11 @@ use crate::methods::{self, Class, Nature, hotp, totp};
 
 pub use document::{Compiled, HostPolicy, Observed, compile};
 pub use factors::{
-    Attestation, Bypass, Cache, Devices, Discoverable, Email, Fraud, Matching, Pin, PinOrder, Push, Recovery,
-    Sends, Sms, TemporaryPass, UserVerification, Voice, VoiceAnswer, Webauthn,
+    Attestation, Bypass, Cache, Devices, Discoverable, Email, Fraud, Matching, Pin, PinOrder, Push,
+    Recovery, Sends, Sms, TemporaryPass, UserVerification, Voice, VoiceAnswer, Webauthn,
 };
 pub use report::PolicyError;
+pub use sections::{Applications, Greetings, Locations, Malformed, Rules, Strengths, Texts};
 pub use source::Source;
 
 /// Everything that a decision takes from the operator.
@@ -77,8 +83,23 @@ pub struct Policy<'a> {
     pub management: Management,
     /// What the host counts for each address prefix.
     pub sources: Sources,
+    /// Named sets of addresses and countries.
+    pub locations: Locations<'a>,
+    /// Named combinations of methods.
+    pub strengths: Strengths<'a>,
+    /// What decides beside the defaults.
+    pub rules: Rules<'a>,
     /// What differs between applications.
     pub applications: Applications<'a>,
+    /// What telephone calls say in the place of the built-in texts.
+    pub greetings: Greetings<'a>,
+}
+
+impl<'a> Policy<'a> {
+    /// The text that a call says for a message: that of the greeting that fits best, or the message itself (S15).
+    pub fn greeting(&self, message: &'a str, language: &str, application: &str) -> &'a str {
+        self.greetings.find(message, language, application)
+    }
 }
 
 /// Who gets an account, and with which methods.
@@ -248,22 +269,23 @@ pub struct Sources {
 
 /// What is special about one application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Application {
+pub struct Application<'a> {
     /// Whether the host lets users pass when it cannot reach its store or has no component. Never through anybody's input.
     pub fail_open: bool,
     /// The level that it needs: 1 to 3.
     pub required_level: u8,
     /// How old a verification may be.
     pub max_age: Option<u64>,
-}
-
-/// The applications that the policy names, read in place.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Applications<'a> {
-    /// What holds for an application without a table of its own.
-    pub(crate) default: Application,
-    /// The others, as `compiled` lays them out.
-    pub(crate) entries: &'a [u8],
+    /// The methods that may be used for it; none for all that the policy allows (S09).
+    pub methods: Methods,
+    /// The number of the strength that it needs; zero for none (E20).
+    pub strength: u8,
+    /// How many others have to approve a sign-in (M11).
+    pub approvals: u8,
+    /// Whose members may approve one.
+    pub approvers: Texts<'a>,
+    /// Whether an app password opens it, where the policy allows them (S10).
+    pub app_passwords: bool,
 }
 
 impl Default for Accounts {
@@ -371,12 +393,17 @@ impl Default for Sources {
     }
 }
 
-impl Default for Application {
+impl Default for Application<'_> {
     fn default() -> Self {
         Self {
             fail_open: false,
             required_level: 2,
             max_age: None,
+            methods: Methods::NONE,
+            strength: 0,
+            approvals: 0,
+            approvers: Texts::default(),
+            app_passwords: true,
         }
     }
 }
@@ -386,10 +413,18 @@ impl Methods {
     pub const NONE: Self = Self(0);
 
     /// All that this component has.
-    pub fn all() -> Self {
-        methods::NATURES
-            .iter()
-            .fold(Self::NONE, |set, nature| set.with(nature.number))
+    pub const ALL: Self = {
+        let (mut set, mut numbers) = (Self::NONE, methods::NUMBERS);
+        while let [number, rest @ ..] = numbers {
+            set = set.with(*number);
+            numbers = rest;
+        }
+        set
+    };
+
+    /// All that this component has.
+    pub const fn all() -> Self {
+        Self::ALL
     }
 
     /// The method of this number, alone.
@@ -448,8 +483,8 @@ impl Methods {
     }
 
     /// Bits of methods that this component does not have are dropped.
-    pub(crate) fn from_bits(bits: u32) -> Self {
-        Self(bits & Self::all().0)
+    pub(crate) const fn from_bits(bits: u32) -> Self {
+        Self(bits & Self::ALL.0)
     }
 }
 
@@ -471,6 +506,11 @@ impl Algorithm {
             Self::Sha512 => "SHA512",
         }
     }
+}
+
+/// A duration, as a document writes it.
+pub(crate) fn shown(milliseconds: u64) -> String {
+    duration::shown(milliseconds)
 }
 
 pub(crate) const SECOND: u64 = 1000;

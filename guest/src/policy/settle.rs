@@ -1,32 +1,22 @@
 //! What follows from a document that was read: rules between keys, warnings, and the compiled policy.
 
-use super::compiled::{self, MAX_BYTES, MAX_NAME};
+use super::compiled::{self, MAX_BYTES};
 use super::document::{Compiled, Given, HostPolicy, Observed, Reader};
 use super::keys::{self, KEYS};
-use super::presets::{ADVICE, Advice, Equal, FAIL_OPEN, LEVEL_1, LEVEL_3, RULES, Rule};
-use super::report::PolicyError;
+use super::presets::{ADVICE, Advice, Equal, RULES, Rule};
+use super::report::{Place, PolicyError, decimal};
 use super::texts::TEXTS;
 use super::values;
-use super::{Application, Policy, Source};
+use super::{Policy, Source};
 
 impl Reader {
     /// Settles everything that could not be judged key by key.
     pub(super) fn finish(mut self) -> Result<Compiled, Vec<PolicyError>> {
-        for application in &self.applications {
-            if application.name.place.is_none() {
-                let help = "name = \"…\", as the gateway names the application".into();
-                self.report.error(
-                    application.place,
-                    "application.name",
-                    "the application has no name".into(),
-                    help,
-                );
-            }
-        }
         let mut policy = self.settle();
         for rule in &RULES {
             self.judge(&policy, rule);
         }
+        let sections = self.sections(&policy);
         if !self.report.errors.is_empty() {
             self.report.sort();
             return Err(self.report.errors);
@@ -34,34 +24,29 @@ impl Reader {
         self.advise();
         self.report.sort();
 
-        let mut entries = Vec::with_capacity(self.applications.len() * (MAX_NAME + 7));
-        let mut fail_open = Vec::new();
-        for named in self.applications {
-            let Some(name) = named.name.value else {
-                continue;
-            };
-            let default = policy.applications.default;
-            let application = Application {
-                fail_open: named.fail_open.value == Some(true),
-                required_level: named
-                    .required_level
-                    .value
-                    .map_or(default.required_level, |level| level as u8),
-                max_age: named.max_age.value.map(u64::from).or(default.max_age),
-            };
-            compiled::put_application(&mut entries, &name, application);
-            if application.fail_open {
-                fail_open.push(name);
-            }
-        }
-        policy.applications.entries = &entries;
+        policy.locations.0 = &sections.locations;
+        policy.strengths.0 = &sections.strengths;
+        policy.rules.0 = &sections.rules;
+        policy.applications.entries = &sections.applications;
+        policy.greetings.0 = &sections.greetings;
         for (text, given) in TEXTS.iter().zip(&self.texts) {
             if let Some(value) = given.value.as_deref() {
                 (text.set)(&mut policy, value);
             }
         }
         let bytes = compiled::encode(&policy);
-        debug_assert!(bytes.len() <= MAX_BYTES);
+        if bytes.len() > MAX_BYTES {
+            let size = decimal(bytes.len() as u64);
+            let problem = ["the policy takes ", &size, " octets when it is compiled"].concat();
+            let help = [
+                "at most ",
+                &decimal(MAX_BYTES as u64),
+                ": fewer rules, networks or names",
+            ]
+            .concat();
+            self.report.error(Place::START, "", problem, help);
+            return Err(self.report.errors);
+        }
         let observe = Source::ALL
             .into_iter()
             .filter(|source| source.most(&policy.sources) != 0)
@@ -71,7 +56,7 @@ impl Reader {
             })
             .collect();
         let host = HostPolicy {
-            fail_open,
+            fail_open: sections.fail_open,
             observe,
             session_lifetime: policy.session.lifetime,
             shadows: policy.accounts.shadows,
@@ -176,26 +161,6 @@ impl Reader {
             if !(advice.is_fine)(value) {
                 self.report
                     .warn(place, advice.path, advice.why.into(), advice.help.into());
-            }
-        }
-        let report = &mut self.report;
-        for application in &self.applications {
-            let (open, level) = (application.fail_open, application.required_level);
-            if let (Some(place), Some(true)) = (open.place, open.value) {
-                report.warn(
-                    place,
-                    "application.fail-mode",
-                    FAIL_OPEN.into(),
-                    "`closed`".into(),
-                );
-            }
-            let unwise = match level.value {
-                Some(1) => Some(LEVEL_1),
-                Some(3) => Some(LEVEL_3),
-                _ => None,
-            };
-            if let (Some(place), Some(why)) = (level.place, unwise) {
-                report.warn(place, "application.required-level", why.into(), "2".into());
             }
         }
     }

@@ -40,6 +40,8 @@ pub(crate) enum Value<'d> {
     Integer(Option<i64>),
     /// True or false.
     Flag(bool),
+    /// A date, a time, or both.
+    Date(Cow<'d, str>),
     /// A list of scalars, each with its place.
     List(Vec<(Value<'d>, Place)>),
     /// Anything else: what.
@@ -54,6 +56,7 @@ impl Value<'_> {
             Self::Integer(_) => "a number",
             Self::List(_) => "a list",
             Self::Flag(_) => "true or false",
+            Self::Date(_) => "a date",
             Self::Other(what) => what,
         }
     }
@@ -323,7 +326,7 @@ fn scalar<'d>(raw: Raw<'d>) -> Result<Value<'d>, ParseError> {
         }
         ScalarKind::Boolean(on) => Value::Flag(on),
         ScalarKind::Float => Value::Other("a fraction"),
-        ScalarKind::DateTime => Value::Other("a date"),
+        ScalarKind::DateTime => Value::Date(text),
     })
 }
 

@@ -134,13 +134,14 @@ fn applications_are_looked_up_by_name() {
                     [[application]]\nname = 'door'\nfail-mode = 'open'\nrequired-level = 1\n";
     let compiled = compile(document).unwrap();
     let policy = compiled::decode(&compiled.bytes).unwrap();
-    let of = |name: &str| policy.applications.of(name);
+    let of = |name: &str| policy.applications.of(name).unwrap();
     assert_eq!(
         of("payroll"),
         Application {
             fail_open: false,
             required_level: 2,
-            max_age: Some(15 * MINUTE)
+            max_age: Some(15 * MINUTE),
+            ..Application::default()
         }
     );
     assert_eq!(
@@ -148,7 +149,8 @@ fn applications_are_looked_up_by_name() {
         Application {
             fail_open: true,
             required_level: 1,
-            max_age: Some(8 * HOUR)
+            max_age: Some(8 * HOUR),
+            ..Application::default()
         }
     );
     assert_eq!(
@@ -156,7 +158,8 @@ fn applications_are_looked_up_by_name() {
         Application {
             fail_open: false,
             required_level: 2,
-            max_age: Some(8 * HOUR)
+            max_age: Some(8 * HOUR),
+            ..Application::default()
         }
     );
     assert_eq!(compiled.host.fail_open, ["door"]);

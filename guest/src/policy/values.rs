@@ -2,7 +2,6 @@
 
 use core::ops::RangeInclusive;
 
-use super::compiled::MAX_NAME;
 use super::keys::{AGES, Kind};
 use super::presets::{self, Preset};
 use super::report::{decimal, listed, nearest, quoted};
@@ -46,28 +45,6 @@ pub(crate) fn shown(kind: &Kind, value: u32) -> String {
         Kind::Flag => if value == 1 { "true" } else { "false" }.to_owned(),
         Kind::Long(_) => duration::shown(u64::from(value) * SECOND),
     }
-}
-
-/// The name of an application, which may not be taken.
-pub(crate) fn application_name(
-    value: &Value<'_>,
-    is_taken: impl Fn(&str) -> bool,
-) -> Result<String, Refusal> {
-    let help = "a name of 1 to 128 octets, as the gateway names the application";
-    let name = text(value, help)?;
-    if name.is_empty() || name.len() > MAX_NAME {
-        return refuse("the name is empty or too long".into(), help);
-    }
-    if name.chars().any(char::is_control) {
-        return refuse("the name has a control character".into(), help);
-    }
-    if is_taken(name) {
-        return refuse(
-            [&quoted(name), " has a table already"].concat(),
-            "one table for each application",
-        );
-    }
-    Ok(name.to_owned())
 }
 
 /// Whether the fail mode is OPEN.
@@ -171,7 +148,7 @@ fn choice(words: &[&str], value: &Value<'_>) -> Result<u32, Refusal> {
         })
 }
 
-fn set(words: &[&str], value: &Value<'_>) -> Result<u32, Refusal> {
+pub(crate) fn set(words: &[&str], value: &Value<'_>) -> Result<u32, Refusal> {
     let help = [
         "a list of ",
         &listed(words.iter().copied()),
@@ -240,28 +217,28 @@ fn flag(value: &Value<'_>) -> Result<u32, Refusal> {
     }
 }
 
-fn text<'v>(value: &'v Value<'_>, help: &str) -> Result<&'v str, Refusal> {
+pub(crate) fn text<'v>(value: &'v Value<'_>, help: &str) -> Result<&'v str, Refusal> {
     match value {
         Value::Text(text) => Ok(text),
         other => mistyped(other, help),
     }
 }
 
-fn guess(word: &str, words: &[&str]) -> String {
+pub(crate) fn guess(word: &str, words: &[&str]) -> String {
     match nearest(word, words.iter().copied()) {
         Some(near) => ["did you mean ", &quoted(near), "?"].concat(),
         None => ["one of ", &listed(words.iter().copied())].concat(),
     }
 }
 
-fn mistyped<T>(value: &Value<'_>, help: &str) -> Result<T, Refusal> {
+pub(crate) fn mistyped<T>(value: &Value<'_>, help: &str) -> Result<T, Refusal> {
     refuse(
         [value.describe(), " where something else belongs"].concat(),
         help,
     )
 }
 
-fn refuse<T>(problem: String, help: &str) -> Result<T, Refusal> {
+pub(crate) fn refuse<T>(problem: String, help: &str) -> Result<T, Refusal> {
     Err(Refusal {
         problem,
         help: help.into(),

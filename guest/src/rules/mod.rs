@@ -1,15 +1,31 @@
 //! Whether a second factor is asked for at all, and which ones are enough. Rules look at who signs in to what, from where, and
 //! at what the account remembers; they know nothing of how a method verifies.
+//!
+//! [`decide`] asks them in one order: what refuses, what is demanded, what lets the user pass without, and then what has to be
+//! proved. What is demanded beyond a second factor at all leaves nothing that lets the user pass without.
 
-mod bypass;
+pub(crate) mod bypass;
+pub(crate) mod cache;
+pub(crate) mod demand;
 pub(crate) mod device;
+pub(crate) mod network;
+pub(crate) mod rule;
+pub(crate) mod state;
+pub(crate) mod strength;
+pub(crate) mod trace;
+pub(crate) mod waiver;
 
-use crate::account::{Account, Credential, Demand, Grant};
+use crate::account::{Account, Demand, Grant};
 use crate::contract::{Context, Origin};
 use crate::identifier::DeviceId;
-use crate::methods::{self, Class};
 use crate::policy::{Methods, Policy};
 use crate::reason::Reason;
+use demand::Demands;
+use device::Presented;
+use trace::Trace;
+
+pub use strength::Need;
+pub(crate) use strength::{amr_of, level_of};
 
 /// What the rules look at.
 #[derive(Clone, Copy)]
@@ -24,8 +40,12 @@ pub struct Circumstances<'a> {
     pub at: u64,
     /// What the sign-in asks for.
     pub demand: &'a Demand,
-    /// The remembered-device token that came with it.
-    pub device_token: Option<&'a str>,
+    /// What was verified for it already.
+    pub proved: Methods,
+    /// What the remembered-device token that came with it is worth.
+    pub device: Presented,
+    /// Where it is written down which rule said what, if somebody asks.
+    pub trace: Option<&'a Trace>,
 }
 
 /// What the rules came to.
@@ -33,110 +53,84 @@ pub struct Circumstances<'a> {
 pub enum Decision {
     /// The user may not pass, whatever is given.
     Deny(Reason),
-    /// The user passes on the first factor.
+    /// The user passes without another proof.
     Skip(Skip),
     /// The user is asked.
     Ask(Need),
 }
 
-/// Why the user passes on the first factor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why the user passes without another proof.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skip {
     /// Such as `trusted-network`.
     pub reason: Reason,
     /// The remembered device that it was.
     pub device: Option<DeviceId>,
+    /// The rule of the policy that it was: its name, and why it is there.
+    pub rule: Option<(String, String)>,
+    /// The success of just before that it was.
+    pub success: Option<Grant>,
 }
 
-/// What is enough.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Need {
-    /// The methods that may be used.
-    pub methods: Methods,
-    /// The level that has to be reached.
-    pub level: u8,
-}
-
-impl Need {
-    /// Anything that the policy allows, whatever it reaches.
-    pub fn any_of(methods: Methods) -> Self {
-        Self { methods, level: 0 }
-    }
-
-    /// What can be asked for: what is for programs alone never is (BY-10).
-    pub fn for_people(self) -> Self {
-        let people = self.methods.natures().filter(|nature| !nature.for_programs);
+impl Skip {
+    /// For a reason that needs no more words.
+    pub(crate) fn because(reason: Reason) -> Self {
         Self {
-            methods: people.fold(Methods::NONE, |set, nature| set.with(nature.number)),
-            ..self
+            reason,
+            device: None,
+            rule: None,
+            success: None,
         }
-    }
-
-    /// Whether what was verified is enough. A program is asked for one thing, since it cannot be asked.
-    pub fn is_met(&self, proved: Methods) -> bool {
-        level_of(proved) >= self.level || proved.natures().any(|nature| nature.for_programs)
-    }
-
-    /// Whether a credential may be used, and brings the user on.
-    pub fn admits(&self, credential: &Credential) -> bool {
-        self.methods.has(credential.method)
     }
 }
 
-/// Judges a sign-in that has come to its second factor, or an answer to one.
+/// Judges a sign-in that has come to its second factor.
 pub fn decide(about: &Circumstances<'_>, account: &Account) -> Decision {
-    if let Some(skip) = bypass::skip(about, account) {
-        return Decision::Skip(skip);
+    let demands = match demand::demands(about, account) {
+        Ok(demands) => demands,
+        Err(reason) => return Decision::Deny(reason),
+    };
+    match skip(about, account, &demands) {
+        Ok(Some(skip)) => return Decision::Skip(skip),
+        Ok(None) => {}
+        Err(reason) => return Decision::Deny(reason),
     }
-    match need(about, account) {
-        Ok(need) => Decision::Ask(need),
-        Err(reason) => Decision::Deny(reason),
+    let need = match strength::need(about, account, &demands) {
+        Ok(need) => need,
+        Err(reason) => return Decision::Deny(reason),
+    };
+    match cache::hit(about, account, &demands, &need) {
+        Some(skip) => Decision::Skip(skip),
+        None => Decision::Ask(need),
     }
 }
 
-/// What is enough, where nothing lets the user pass without.
-pub fn need(about: &Circumstances<'_>, _account: &Account) -> Result<Need, Reason> {
-    let application = about.policy.applications.of(&about.origin.application);
-    let level = application.required_level.max(about.demand.level);
-    let methods = usable(about, level);
-    if methods.is_empty() {
-        return Err(Reason::LevelInsufficient);
-    }
-    Ok(Need { methods, level })
+/// What is enough now for a sign-in that is under way: whatever lets a user pass without was judged when it began.
+pub fn need(about: &Circumstances<'_>, account: &Account) -> Result<Need, Reason> {
+    let demands = demand::demands(about, account)?;
+    strength::need(about, account, &demands)
 }
 
-/// The level that methods reach on top of the first factor.
-pub fn level_of(proved: Methods) -> u8 {
-    proved
-        .natures()
-        .filter(|nature| nature.class != Class::None)
-        .map(|nature| nature.level)
-        .max()
-        .unwrap_or(1)
-}
-
-/// What was proved, in RFC 8176 values. A rule that let the user pass proves nothing (OI-05).
-pub fn amr_of(_policy: &Policy<'_>, grant: &Grant) -> Vec<String> {
-    let mut values: Vec<String> = Vec::new();
-    for value in grant.proved.natures().flat_map(|nature| nature.amr) {
-        if !values.iter().any(|known| known == value) {
-            values.push((*value).to_owned());
+/// What lets the user pass on the first factor. A decoy is nobody, and is never let in.
+fn skip(
+    about: &Circumstances<'_>,
+    account: &Account,
+    demands: &Demands<'_>,
+) -> Result<Option<Skip>, Reason> {
+    let judges: [fn(&Circumstances<'_>, &Account) -> Result<Option<Skip>, Reason>; 5] = [
+        state::exempts,
+        bypass::lets_pass,
+        device::lets_pass,
+        rule::lets_pass,
+        state::puts_off,
+    ];
+    let mut first = None;
+    for judge in judges {
+        // All of them are asked where somebody wants to know what each one says.
+        if first.is_none() || about.trace.is_some() {
+            let skip = judge(about, account)?;
+            first = first.or(skip);
         }
     }
-    if level_of(grant.proved) > 1 {
-        values.push("mfa".to_owned());
-    }
-    values
-}
-
-/// The methods that the policy allows here, that the surface can carry, and that reach the level.
-fn usable(about: &Circumstances<'_>, level: u8) -> Methods {
-    let programs = about.demand.surface & crate::contract::Surface::PROGRAM.bits() != 0;
-    methods::NATURES
-        .iter()
-        .filter(|nature| about.policy.accounts.methods.has(nature.number))
-        .filter(|nature| nature.level >= level || (nature.for_programs && level <= 2))
-        .filter(|nature| nature.confirms || about.demand.transaction.is_none())
-        .filter(|nature| programs || !nature.for_programs)
-        .fold(Methods::NONE, |set, nature| set.with(nature.number))
+    Ok(first.filter(|_| !demands.more && !account.decoy))
 }

@@ -80,11 +80,7 @@ pub(super) fn put(
     let question = if nature.asking == Asking::Nothing {
         Question::default()
     } else {
-        let scene = step.scene(
-            challenge.id,
-            challenge.demand.transaction.as_ref(),
-            account,
-        );
+        let scene = step.scene(challenge.id, challenge.demand.transaction.as_ref(), account);
         method.begin(&scene, credential)?
     };
     // Where nothing is asked, any such credential may answer, unless the user chose.

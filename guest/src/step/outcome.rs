@@ -121,7 +121,7 @@ fn claims(
     Claims {
         application: step.origin.application.clone(),
         generation,
-        level: rules::level_of(grant.proved),
+        level: rules::level_of(step.policy, grant),
         method: methods::name_of(grant.method).to_owned(),
         proved: grant.proved.iter().map(str::to_owned).collect(),
         amr: rules::amr_of(step.policy, grant),

@@ -116,11 +116,7 @@ pub(super) fn refusal(
     let Some((credential, method)) = asked.filter(|_| !account.decoy) else {
         return Attempt::Foreign(Reason::MethodNotAllowed);
     };
-    let scene = step.scene(
-        challenge.id,
-        challenge.demand.transaction.as_ref(),
-        account,
-    );
+    let scene = step.scene(challenge.id, challenge.demand.transaction.as_ref(), account);
     let reason = match method.verify(&scene, credential, challenge.question.as_bytes(), proof) {
         Judgement::Refused(reason) => return Attempt::Refused(reason),
         Judgement::Fraud => return Attempt::Fraud,

@@ -6,9 +6,9 @@ use super::Step;
 use super::ask::{self, Unasked};
 use super::pass;
 use super::prove::{self, Attempt, Scope};
-use super::ruling::{Notes, Ruling};
+use super::ruling::{Commit, Notes, Ruling};
 use crate::account::{
-    Account, Challenge, Credential, Demand, Grant, Progress, Resolution, State, Transaction,
+    Account, Challenge, Credential, Demand, Grant, Progress, Resolution, Transaction,
 };
 use crate::audit::Kind;
 use crate::contract::{self, Answer, Choice, Fault, SignIn};
@@ -17,6 +17,7 @@ use crate::identifier::{ChallengeId, CredentialId};
 use crate::methods::{self, Proof};
 use crate::policy::Methods;
 use crate::reason::Reason;
+use crate::rules::device::Presented;
 use crate::rules::{self, Circumstances, Decision, Need};
 
 /// A sign-in has come to its second factor: asks for one, judges the code that came along, or lets the user pass.
@@ -26,21 +27,45 @@ pub(super) fn begin(
     sign_in: &SignIn,
     notes: &mut Notes,
 ) -> Result<Ruling, Fault> {
+    let device = rules::device::presented(
+        step.ctx,
+        step.origin,
+        step.policy,
+        account,
+        sign_in.device_token.as_deref(),
+        step.at,
+    );
+    let forgotten = pass::presented(account, device, notes);
+    let mut ruling = judge(step, account, sign_in, device, notes)?;
+    if forgotten {
+        // A series that somebody copied is over, whatever becomes of the sign-in.
+        ruling.commit = Commit::Write;
+    }
+    Ok(ruling)
+}
+
+fn judge(
+    step: &Step<'_>,
+    account: &mut Account,
+    sign_in: &SignIn,
+    device: Presented,
+    notes: &mut Notes,
+) -> Result<Ruling, Fault> {
     let refuse = |reason, notes: &mut Notes| Ok(Ruling::refuse(Kind::SignInDenied, reason, notes));
     let Some(demand) = demand(sign_in) else {
         return refuse(Reason::TransactionInvalid, notes);
     };
-    let decision = rules::decide(
-        &Circumstances {
-            ctx: step.ctx,
-            origin: step.origin,
-            policy: step.policy,
-            at: step.at,
-            demand: &demand,
-            device_token: sign_in.device_token.as_deref(),
-        },
-        account,
-    );
+    let about = Circumstances {
+        ctx: step.ctx,
+        origin: step.origin,
+        policy: step.policy,
+        at: step.at,
+        demand: &demand,
+        proved: Methods::NONE,
+        device,
+        trace: None,
+    };
+    let decision = rules::decide(&about, account);
     let need = match decision {
         Decision::Deny(reason) => return refuse(reason, notes),
         // No rule lets a blocked user pass.
@@ -70,7 +95,7 @@ pub(super) fn begin(
             Vec::new(),
         );
         return Ok(Ruling::keep(Resolution::EnrolmentRequired {
-            snoozes_left: snoozes_left(step, account),
+            snoozes_left: rules::state::snoozes_left(step.policy, account, &need),
         }));
     }
     let scope = Scope {
@@ -245,7 +270,9 @@ pub(super) fn choose(
             && Some(credential.method) == method
             && id.is_none_or(|id| id == Some(credential.id))
     });
-    let Some(chosen) = chosen.cloned().filter(|_| !challenge.new_pin) else {
+    // What was accepted is not asked for again: it waits for others.
+    let is_done = challenge.new_pin || matches!(challenge.progress, Progress::Accepted(_));
+    let Some(chosen) = chosen.cloned().filter(|_| !is_done) else {
         return refuse(Reason::MethodNotAllowed, notes);
     };
     put_again(
@@ -313,6 +340,11 @@ pub(super) fn poll(
             notes.audit(Kind::SignInDenied, reason, None, Vec::new());
             Ok(Ruling::write(Resolution::Denied(reason)))
         }
+        Progress::Accepted(_) if pass::awaits_others(step, &challenge) => {
+            Ok(Ruling::keep(Resolution::Pending {
+                challenge: challenge.id,
+            }))
+        }
         Progress::Accepted(grant) => {
             let need = match need(step, account, &challenge) {
                 Ok(need) => need,
@@ -377,13 +409,15 @@ pub(super) fn need(
         policy: step.policy,
         at: step.at,
         demand: &challenge.demand,
-        device_token: None,
+        proved: challenge.proved,
+        device: Presented::Nothing,
+        trace: None,
     };
     rules::need(&about, account).map(Need::for_people)
 }
 
 /// What the sign-in asks for; none if its text cannot be shown as it is (S17).
-fn demand(sign_in: &SignIn) -> Option<Demand> {
+pub(super) fn demand(sign_in: &SignIn) -> Option<Demand> {
     let transaction = match &sign_in.transaction {
         None => None,
         Some(text) if text.is_empty() || text.chars().any(super::manage::is_obeyed) => return None,
@@ -445,16 +479,6 @@ fn put_again(
 /// Whether a user with this credential need not be sent to enrol.
 pub(super) fn counts_as_registered(credential: &Credential) -> bool {
     methods::nature_of(credential.method).is_some_and(|nature| !nature.for_programs)
-}
-
-fn snoozes_left(step: &Step<'_>, account: &Account) -> u8 {
-    if account.state == State::Enforced || step.policy.enrolment.snooze == 0 {
-        return 0;
-    }
-    step.policy
-        .enrolment
-        .snoozes
-        .saturating_sub(account.snoozes.0)
 }
 
 impl Grant {

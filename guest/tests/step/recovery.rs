@@ -5,7 +5,7 @@ use cofactor_guest::contract::{
     Transition,
 };
 
-use crate::world::{World, is_allowed, public_reason, reason};
+use crate::world::{World, compile, is_allowed, public_reason, reason};
 
 const MIN: u64 = 60_000;
 const POLICY: &str = "[accounts]\nmethods = ['totp', 'recovery-code', 'temporary-pass']\n";
@@ -198,7 +198,10 @@ fn by_09_a_recovery_code_resets_nothing_by_itself() {
     ));
 
     // Where no first factor stands before it, a code alone would be the whole of it.
-    let (mut world, codes) = with_codes(&format!("{POLICY}first-factor = 'none'\n"));
+    let (mut world, codes) = with_codes(POLICY);
+    world.policy = compile(&format!(
+        "{POLICY}first-factor = 'none'\n[application-default]\nrequired-level = 1\n"
+    ));
     let recovered = claims(&world.sign_in(&codes[0]));
     assert_eq!(
         reason(&world.enrol_begin("totp", Some(recovered))),
