@@ -33,6 +33,7 @@ methods!(
     webauthn,
     totp,
     hotp,
+    ocra,
     push,
     recovery_code,
     temporary_pass,
