@@ -16,6 +16,7 @@ mod challenge;
 mod decoy;
 mod enrolment;
 mod input;
+mod ocra;
 mod otp;
 mod phone;
 mod programs;
