@@ -31,6 +31,7 @@ pub mod input;
 pub mod methods;
 mod octets;
 pub mod otpauth;
+pub mod pin;
 pub mod policy;
 pub mod reason;
 pub mod rules;

@@ -13,6 +13,7 @@ mod manage;
 mod outcome;
 mod pass;
 mod phone;
+mod pin;
 mod prove;
 mod repeat;
 mod ruling;

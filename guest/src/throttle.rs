@@ -3,7 +3,7 @@
 //! Instants here are the later of the host's clock and the record's latest, so that a clock that steps back shortens
 //! nothing. Counters live in the record, so they outlast challenges, sessions, methods and hosts.
 
-use crate::policy::Throttle;
+use crate::policy::{self, DAY, Throttle};
 use crate::reason::Reason;
 
 /// Consecutive failures of one credential, or of one account over all its credentials, and what they led to.
@@ -63,6 +63,22 @@ impl Failures {
             return self.lock(policy, at);
         }
         Escalation::None
+    }
+
+    /// Counts a wrong PIN at `at` (S11): every so many lock it, each time twice as long, and `ceiling` disable it.
+    pub fn fail_pin(&mut self, policy: &policy::Pin, ceiling: u16, at: u64) -> Escalation {
+        self.count = self.count.saturating_add(1);
+        if self.count >= u32::from(ceiling) {
+            self.disabled = true;
+            return Escalation::Disabled;
+        }
+        if !self.count.is_multiple_of(u32::from(policy.lock_after)) {
+            return Escalation::None;
+        }
+        let wait = doubled(policy.lock_for, u32::from(self.locks), DAY);
+        self.locks = self.locks.saturating_add(1);
+        self.locked_until = self.locked_until.max(at.saturating_add(wait));
+        Escalation::Locked(self.locked_until)
     }
 
     /// What a success with this credential forgives the account: what it cost it, and nothing that others did (BF-04).

@@ -143,7 +143,9 @@ fn read_pin(rest: &mut Reader<'_>) -> Result<Pin, RecordError> {
     Ok(Pin {
         key: rest.u32()?,
         salt: rest.array()?,
-        iterations: rest.u32()?,
+        iterations: Some(rest.u32()?)
+            .filter(|iterations| (1_000..=40_000).contains(iterations))
+            .ok_or(RecordError::OutOfRange("pin.iterations"))?,
         hash: rest.array()?,
         initial: rest.bool("pin.initial")?,
         failures: read_failures(rest)?,

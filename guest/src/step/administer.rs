@@ -2,7 +2,7 @@
 
 use super::ask::Unasked;
 use super::ruling::{Commit, Notes, Ruling};
-use super::{Step, bypass, enrol, manage};
+use super::{Step, bypass, enrol, manage, pin};
 use crate::account::{Account, Block, Credential, Resolution, State};
 use crate::audit::Kind;
 use crate::contract::{AccountState, Administration, AdministrationChange, Fact, Fault};
@@ -69,6 +69,19 @@ pub(super) fn administer(
         }
         AdministrationChange::ImportToken(_) => {
             return Ok(refuse(Reason::ImportInvalid, facts(), notes));
+        }
+        AdministrationChange::Issue(issuance) if issuance.method == pin::NAME => {
+            if let Err(reason) = pin::issue(step, account)? {
+                return Ok(refuse(reason, facts(), notes));
+            }
+            created(step, &facts(), notes);
+            notes.audit(Kind::PinChanged, completed, None, facts());
+            notes.notice("pin-issued", None);
+            return Ok(Ruling::write(Resolution::Done {
+                reason: completed,
+                credential: None,
+                issued: true,
+            }));
         }
         AdministrationChange::Issue(issuance) => {
             if !manage::is_label(&issuance.label) {
@@ -141,6 +154,9 @@ pub(super) fn administer(
                 .credentials
                 .iter_mut()
                 .for_each(|credential| credential.failures.clear());
+            if let Some(pin) = &mut account.pin {
+                pin.failures.clear();
+            }
             Kind::AccountUnlocked
         }
         AdministrationChange::Block => {

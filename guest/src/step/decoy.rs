@@ -2,7 +2,7 @@
 //! throttled and locked as known ones are, on a shadow record that many names share (BF-09).
 
 use super::{CLOCK_TOLERANCE, decode};
-use crate::account::{Account, Credential, Sealed};
+use crate::account::{Account, Credential, Pin, Sealed};
 use crate::contract::{Action, Context, Event, Fault};
 use crate::entropy::{KeyedDigest, Seed};
 use crate::identifier::{CredentialId, Identifier};
@@ -29,6 +29,7 @@ pub(super) fn load(
         None => invent(ctx, policy, None)?,
         Some(bytes) => recall(ctx, decode(bytes)?, policy)?,
     };
+    account.pin = pin(ctx, policy, &account);
     if let Some(id) = name(ctx, event, &account) {
         account
             .credentials
@@ -66,7 +67,10 @@ fn recall(ctx: &Context, shadow: Account, policy: &Policy<'_>) -> Result<Account
         return invent(ctx, policy, None);
     };
     let ahead = shadow.latest > ctx.now.saturating_add(CLOCK_TOLERANCE);
-    let usable = policy.accounts.methods.has(credential.method) && !credential.failures.disabled;
+    let pin = shadow.pin.as_ref();
+    let usable = policy.accounts.methods.has(credential.method)
+        && !credential.failures.disabled
+        && !pin.is_some_and(|pin| pin.failures.disabled);
     if usable && !ahead && !is_over(&shadow, policy, ctx.now) {
         return Ok(shadow);
     }
@@ -80,6 +84,7 @@ fn recall(ctx: &Context, shadow: Account, policy: &Policy<'_>) -> Result<Account
         Account {
             credentials: fresh.credentials,
             failures: fresh.failures,
+            pin: None,
             ..shadow
         }
     })
@@ -90,7 +95,8 @@ fn is_over(shadow: &Account, policy: &Policy<'_>, now: u64) -> bool {
     let credentials = shadow.credentials.iter();
     let failures = credentials
         .map(|credential| &credential.failures)
-        .chain([&shadow.failures]);
+        .chain([&shadow.failures])
+        .chain(shadow.pin.as_ref().map(|pin| &pin.failures));
     let (mut count, mut last) = (0, 0);
     for failures in failures {
         count = failures.count.max(count);
@@ -98,6 +104,22 @@ fn is_over(shadow: &Account, policy: &Policy<'_>, now: u64) -> bool {
     }
     let last = if last == 0 { shadow.latest } else { last };
     count > 0 && now > last.saturating_add(policy.throttle.lock_max)
+}
+
+/// Where users have a PIN, a wrong one takes time to look at: unknown users have one that nobody knows.
+fn pin(ctx: &Context, policy: &Policy<'_>, account: &Account) -> Option<Pin> {
+    let credential = account.credentials.first()?;
+    policy.pin.methods.has(credential.method).then(|| Pin {
+        key: ctx.keys.first().map_or(0, |key| key.id),
+        salt: [0; 16],
+        iterations: policy.pin.iterations,
+        hash: [0; 32],
+        initial: false,
+        failures: account
+            .pin
+            .as_ref()
+            .map_or_else(Failures::default, |pin| pin.failures),
+    })
 }
 
 fn invent(ctx: &Context, policy: &Policy<'_>, kept: Option<&Sealed>) -> Result<Account, Fault> {

@@ -2,6 +2,7 @@
 
 use super::Step;
 use super::bypass;
+use super::pin;
 use super::ruling::{Notes, Ruling};
 use crate::account::{Account, Device, MAX_LABEL, Resolution};
 use crate::audit::Kind;
@@ -40,8 +41,14 @@ pub(super) fn manage(
             notes.audit(Kind::SignedOut, done, None, Vec::new());
             return changed;
         }
-        ManagementChange::SetPin(_) => {
+        ManagementChange::SetPin(_) if !pin::is_used(step) => {
             return refuse(Reason::MethodNotAllowed, notes);
+        }
+        ManagementChange::SetPin(text) => {
+            return match pin::choose(step, account, text, notes)? {
+                Ok(()) => changed,
+                Err(reason) => refuse(reason, notes),
+            };
         }
         ManagementChange::GrantBypass(wish) => {
             return match bypass::by_user(step, account, &wish.why, wish.lifetime, notes) {

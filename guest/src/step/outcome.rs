@@ -1,6 +1,7 @@
 //! What the outside is told. Made from a [`Resolution`] and the record alone, so that a repeated request is told the same.
 
 use super::Step;
+use super::pin;
 use crate::account::{Account, Challenge, Credential, Enrolment, Grant, Resolution};
 use crate::contract::{
     self, Allowance, Claims, Completion, Offer, Outcome, Pending, Prompt, Provisioning,
@@ -99,13 +100,17 @@ pub(super) fn of(step: &Step<'_>, account: &Account, resolution: Resolution, at:
                 reason: reason.name().to_owned(),
                 credential: credential.map(|id| id.text()),
                 // It is active already: there is no enrolment to finish.
-                provisioning: made.map(|made| {
-                    let scene = step.scene(ChallengeId::default(), None, account);
-                    let shown = methods::of(made.method)
-                        .map(|method| method.provision(&scene, made, &[]))
-                        .unwrap_or_default();
-                    provisioning(made, shown, String::new(), at)
-                }),
+                provisioning: if issued && credential.is_none() {
+                    pin::provision(step, account, at)
+                } else {
+                    made.map(|made| {
+                        let scene = step.scene(ChallengeId::default(), None, account);
+                        let shown = methods::of(made.method)
+                            .map(|method| method.provision(&scene, made, &[]))
+                            .unwrap_or_default();
+                        provisioning(made, shown, String::new(), at)
+                    })
+                },
             })
         }
     }
@@ -148,17 +153,27 @@ fn asked(
         .and_then(|id| account.credential(&id))
         .or_else(|| unasked(step, account, open));
     let shown = shown_credential.map_or_else(Shown::default, |it| show(step, account, open, it));
+    if open.new_pin {
+        return contract::Challenge {
+            id: open.id.text(),
+            method: String::new(),
+            offers: Vec::new(),
+            prompt: prompt(
+                "choose-pin",
+                vec![methods::fact("least", step.policy.pin.least)],
+            ),
+            payload: String::new(),
+            expires: open.expires,
+            after: after.map(|reason| reason.public().name().to_owned()),
+        };
+    }
     contract::Challenge {
         id: open.id.text(),
         method: shown_credential
             .map_or("", Credential::method_name)
             .to_owned(),
         offers: offers(step, account, open),
-        prompt: if open.new_pin {
-            prompt("choose-pin", Vec::new())
-        } else {
-            prompt(shown.message, shown.arguments)
-        },
+        prompt: prompt(shown.message, shown.arguments),
         payload: shown.payload,
         expires: open.expires,
         after: after.map(|reason| reason.public().name().to_owned()),

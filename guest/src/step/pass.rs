@@ -2,11 +2,11 @@
 
 use super::Step;
 use super::ask::{self, Unasked};
-use super::bypass;
 use super::ruling::{Notes, Ruling, number};
+use super::{bypass, pin, sign_in};
 use crate::account::{Account, Block, Challenge, Grant, Progress, Resolution, Sealed};
 use crate::audit::Kind;
-use crate::contract::{Answer, EffectKind, Fault, Forwarded, Prompt, Voucher};
+use crate::contract::{self, Answer, EffectKind, Fault, Forwarded, Prompt, Voucher};
 use crate::entropy::plain_digest;
 use crate::identifier::{CredentialId, DeviceId, Identifier};
 use crate::reason::Reason;
@@ -44,6 +44,9 @@ pub(super) fn proved(
             }
             Err(Unasked::Fault(fault)) => Err(fault),
         };
+    }
+    if pin::is_due(step, account, proved) {
+        return Ok(ask_new_pin(step, account, challenge, grant, notes));
     }
     let approved = challenge.approvals.len();
     if challenge.demand.approves.is_none() && approved < approvals(step, &challenge.application) {
@@ -266,12 +269,82 @@ pub(super) fn new_pin(
     answer: &Answer,
     notes: &mut Notes,
 ) -> Result<Ruling, Fault> {
-    let _ = (step, account, challenge, answer);
-    Ok(Ruling::refuse(
-        Kind::SignInDenied,
-        Reason::MethodNotAllowed,
-        notes,
-    ))
+    let refuse = |reason, notes: &mut Notes| Ok(Ruling::refuse(Kind::SignInDenied, reason, notes));
+    let (contract::Proof::NewPin(text), Progress::Accepted(grant)) =
+        (&answer.proof, challenge.progress)
+    else {
+        return refuse(Reason::PinChangeRequired, notes);
+    };
+    if account.is_blocked(step.at) {
+        return refuse(Reason::Blocked, notes);
+    }
+    let need = match sign_in::need(step, account, &challenge) {
+        Ok(need) => need,
+        Err(reason) => return refuse(reason, notes),
+    };
+    let Err(reason) = pin::choose(step, account, text, notes)? else {
+        let challenge = Challenge {
+            new_pin: false,
+            ..challenge
+        };
+        return proved(
+            step,
+            account,
+            challenge,
+            &need,
+            grant,
+            answer.remember,
+            notes,
+        );
+    };
+    notes.audit(Kind::SignInDenied, reason, None, Vec::new());
+    let attempts = challenge.attempts.saturating_add(1);
+    if attempts >= step.policy.challenge.attempts {
+        account.close_challenge(&challenge.id);
+        return Ok(Ruling::write(Resolution::Denied(reason)));
+    }
+    let told = Resolution::Challenged {
+        challenge: challenge.id,
+        after: Some(reason),
+    };
+    account.replace_challenge(Challenge {
+        attempts,
+        ..challenge
+    });
+    Ok(Ruling::write(told))
+}
+
+/// Everything was right, and the user passes once there is a PIN that only the user knows.
+fn ask_new_pin(
+    step: &Step<'_>,
+    account: &mut Account,
+    challenge: Challenge,
+    grant: Grant,
+    notes: &mut Notes,
+) -> Ruling {
+    let expires = step.at.saturating_add(step.policy.challenge.lifetime);
+    let told = Resolution::Challenged {
+        challenge: challenge.id,
+        after: None,
+    };
+    notes.audit(
+        Kind::ChallengeIssued,
+        Reason::PinChangeRequired,
+        None,
+        Vec::new(),
+    );
+    account.keep_challenge(
+        Challenge {
+            new_pin: true,
+            progress: Progress::Accepted(grant),
+            credential: None,
+            expires,
+            question_expires: expires,
+            ..challenge
+        },
+        usize::from(step.policy.challenge.max_open),
+    );
+    Ruling::write(told)
 }
 
 /// What another device, or another user, came to: kept until the caller asks again.

@@ -1,13 +1,14 @@
 //! Judging what the user gave against what the account holds.
 
 use super::Step;
+use super::pin::{self, Pins};
 use super::ruling::{Notes, number};
 use super::sign_in::counts_as_registered;
 use super::source;
 use crate::account::{Account, Challenge, Credential, Grant};
 use crate::audit::Kind;
 use crate::identifier::{ChallengeId, CredentialId};
-use crate::methods::{self, Asking, Judgement, Proof, Right};
+use crate::methods::{self, Asking, Judgement, Proof, Right, Typed};
 use crate::policy::Methods;
 use crate::reason::Reason;
 use crate::rules::Need;
@@ -142,8 +143,32 @@ fn judge(
     let answers = |credential: &Credential| scope.answers(credential);
     // What fits none, because of its length or its characters, is meant for all of them. What fits one that is refused for
     // now is not meant for the others: or guesses at one token would lock them all.
+    let challenge = scope.challenge;
+    let scene = step.scene(
+        challenge.map_or(ChallengeId::default(), |open| open.id),
+        challenge.and_then(|open| open.demand.transaction.as_ref()),
+        account,
+    );
+    let question = |credential: &Credential| {
+        challenge
+            .filter(|_| scope.asked(credential))
+            .map_or(&[] as &[u8], |open| open.question.as_bytes())
+    };
+    // Where a PIN goes with the code, both were typed in one field. None if it does not hold both.
+    let parts = |credential: &Credential| {
+        if !pin::is_asked(step, account, credential) {
+            return Some((None, proof));
+        }
+        let method = methods::of(credential.method)?;
+        let digits = method.show(&scene, credential, question(credential)).digits;
+        pin::split(step, proof, digits).map(|(pin, code)| (Some(pin), code))
+    };
     let fits = |credential: &Credential| {
-        methods::of(credential.method).is_some_and(|method| method.fits(credential, proof))
+        let method = methods::of(credential.method);
+        let parts = parts(credential);
+        parts
+            .zip(method)
+            .is_some_and(|((_, code), method)| method.fits(credential, code))
     };
     let fits_one = account
         .credentials
@@ -160,7 +185,10 @@ fn judge(
         if account_locked && is_guessable(credential) {
             return Some(Reason::AccountLocked);
         }
-        credential.failures.refusal(step.at)
+        let pin = pin::is_asked(step, account, credential)
+            .then(|| pin::refusal(step, account))
+            .flatten();
+        pin.or_else(|| credential.failures.refusal(step.at))
     };
     let tried = |credential: &Credential| meant(credential) && refusal(credential).is_none();
     let tried: Vec<CredentialId> = account
@@ -179,23 +207,37 @@ fn judge(
         }));
     }
 
-    let challenge = scope.challenge;
-    let scene = step.scene(
-        challenge.map_or(ChallengeId::default(), |open| open.id),
-        challenge.and_then(|open| open.demand.transaction.as_ref()),
-        account,
-    );
     let verify = |credential: &Credential| {
-        let question = challenge
-            .filter(|_| scope.asked(credential))
-            .map_or(&[] as &[u8], |open| open.question.as_bytes());
-        methods::of(credential.method).map(|it| it.verify(&scene, credential, question, proof))
+        let method = methods::of(credential.method)?;
+        Some(match parts(credential) {
+            Some((_, code)) => method.verify(&scene, credential, question(credential), code),
+            None => Judgement::Wrong(Reason::IncorrectCode),
+        })
     };
-    let judged: Vec<Option<Judgement>> = account
+    let mut judged: Vec<Option<Judgement>> = account
         .credentials
         .iter()
         .map(|credential| tried.contains(&credential.id).then(|| verify(credential))?)
         .collect();
+    // The PIN is hashed whatever the codes were, and the codes are compared whatever the PIN is (BF-11).
+    let given = |(credential, judgement): (&Credential, &Option<Judgement>)| match judgement {
+        Some(Judgement::Right(Right {
+            pin: Some(typed), ..
+        })) => Some(typed.clone()),
+        Some(_) => parts(credential)?.0.map(Typed::new),
+        None => None,
+    };
+    let given: Vec<Option<Typed>> = account.credentials.iter().zip(&judged).map(given).collect();
+    let mut pins = Pins::new(step, account);
+    for (pin, judgement) in given.into_iter().zip(&mut judged) {
+        let Some(pin) = pin else { continue };
+        match pins.look_at(pin) {
+            Ok(true) => {}
+            Ok(false) => *judgement = Some(Judgement::Wrong(Reason::IncorrectPin)),
+            Err(reason) => return Attempt::Rejected(reason),
+        }
+    }
+    let (pin, wrong_pin) = (pins.right(), pins.all_wrong());
     // A code that any of them has seen is a used one, even if it is fresh for another by chance (OTP-01).
     let used = judged.contains(&Some(Judgement::Used));
     let mut wrong = Reason::IncorrectCode;
@@ -213,11 +255,17 @@ fn judge(
     }
     // A decoy is compared like any other, and never right.
     if let Some((at, right)) = right.filter(|_| !used && !account.decoy) {
+        if let Some(pin) = pin {
+            pin::succeeded(step, account, pin.as_str());
+        }
         return Attempt::Accepted(accept(step, account, at, right, notes));
     }
     // A proof that only one credential can have made is tried against that one alone.
     if let Some(reason) = foreign {
         return Attempt::Foreign(reason);
+    }
+    if wrong_pin {
+        pin::failed(step, account, notes);
     }
     fail(step, account, &tried, notes);
     Attempt::Rejected(if used { Reason::CodeAlreadyUsed } else { wrong })

@@ -340,6 +340,10 @@ pub(super) fn poll(
             notes.audit(Kind::SignInDenied, reason, None, Vec::new());
             Ok(Ruling::write(Resolution::Denied(reason)))
         }
+        Progress::Accepted(_) if challenge.new_pin => Ok(Ruling::keep(Resolution::Challenged {
+            challenge: challenge.id,
+            after: None,
+        })),
         Progress::Accepted(_) if pass::awaits_others(step, &challenge) => {
             Ok(Ruling::keep(Resolution::Pending {
                 challenge: challenge.id,

@@ -19,6 +19,7 @@ mod input;
 mod ocra;
 mod otp;
 mod phone;
+mod pin;
 mod programs;
 mod properties;
 mod push;

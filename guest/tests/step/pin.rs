@@ -1,0 +1,279 @@
+//! PINs beside one-time codes (S11).
+
+use cofactor_guest::contract::{
+    AdministrationChange as Do, Challenge, Key, ManagementChange as Manage, Outcome, Proof,
+    Transition,
+};
+
+use crate::world::{World, is_allowed, issuance, public_reason, reason, shape};
+
+const POLICY: &str = "[pin]\nmethods = ['totp', 'hotp']\niterations = 1000\n";
+const PIN: &str = "802917";
+
+fn challenged(transition: &Transition) -> &Challenge {
+    match &transition.outcome {
+        Outcome::Challenge(challenge) => challenge,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A user who has chosen [`PIN`].
+fn with_pin(document: &str) -> World {
+    let mut world = World::with_totp(document);
+    let code = world.code(0);
+    let asked = world.sign_in(&code);
+    assert_eq!(challenged(&asked).prompt.message, "choose-pin");
+    let id = challenged(&asked).id.clone();
+    assert!(is_allowed(&world.prove(&id, Proof::NewPin(PIN.into()))));
+    world.now += 30_000;
+    world
+}
+
+fn issue(world: &mut World) -> String {
+    match world.administer(issuance("pin", "PIN")).outcome {
+        Outcome::Done(done) => done.provisioning.expect("provisioning").payload,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_pin_is_chosen_with_the_first_right_code_and_asked_for_ever_after() {
+    let mut world = with_pin(POLICY);
+    let code = world.code(0);
+    assert_eq!(reason(&world.sign_in(&code)), "incorrect-code", "no PIN");
+    assert!(is_allowed(&world.sign_in(&format!("{PIN}{code}"))));
+    // Neither the PIN nor anything that is made of it alone is in the record.
+    let record = world.record.clone().unwrap();
+    assert!(!record.windows(PIN.len()).any(|part| part == PIN.as_bytes()));
+}
+
+#[test]
+fn the_order_is_the_policys() {
+    let mut world = with_pin(&format!("{POLICY}order = 'last'\n"));
+    let code = world.code(0);
+    assert!(!is_allowed(&world.sign_in(&format!("{PIN}{code}"))));
+    assert!(is_allowed(&world.sign_in(&format!("{code}{PIN}"))));
+}
+
+#[test]
+fn bf_11_a_wrong_pin_and_a_wrong_code_look_alike_and_both_count() {
+    let mut world = with_pin(POLICY);
+    let (code, wrong) = (world.code(0), world.wrong_code());
+    let mut shapes = Vec::new();
+    for (typed, internal, pins, codes) in [
+        (format!("{PIN}{wrong}"), "incorrect-code", 0, 1),
+        (format!("314159{code}"), "incorrect-pin", 1, 2),
+        (format!("271828{wrong}"), "incorrect-pin", 2, 3),
+    ] {
+        let mut fresh = world.clone();
+        fresh.wait();
+        let answer = fresh.sign_in(&typed);
+        assert_eq!(reason(&answer), internal, "{typed}");
+        shapes.push(shape(&answer.outcome));
+        let account = fresh.account();
+        assert_eq!(
+            account.pin.as_ref().unwrap().failures.count,
+            pins,
+            "{typed}"
+        );
+        assert_eq!(account.credentials[0].failures.count, codes, "{typed}");
+        assert_eq!(account.failures.count, codes, "{typed}");
+        world = fresh;
+    }
+    shapes.dedup();
+    assert_eq!(shapes.len(), 1, "{shapes:?}");
+    // The wrong PIN has not burnt the code.
+    world.wait();
+    let code = world.code(0);
+    world.sign_in(&format!("314159{code}"));
+    world.wait();
+    let code = world.code(0);
+    assert!(is_allowed(&world.sign_in(&format!("{PIN}{code}"))));
+    assert_eq!(world.account().pin.unwrap().failures.count, 0);
+    // And a used code with a wrong PIN does not tell that it was right.
+    assert_eq!(
+        reason(&world.sign_in(&format!("314159{code}"))),
+        "incorrect-pin"
+    );
+}
+
+#[test]
+fn bf_11_a_pin_has_a_lock_of_its_own() {
+    let mut world = with_pin(&format!(
+        "{POLICY}lock-after = 3\n[throttle]\ndelay-after = 50\nlock-after = 50\n"
+    ));
+    let code = world.code(0);
+    for guess in ["314159", "271828", "161803"] {
+        world.sign_in(&format!("{guess}{code}"));
+    }
+    let locked = world.sign_in(&format!("{PIN}{code}"));
+    assert_eq!(reason(&locked), "locked");
+    assert_eq!(public_reason(&locked), "incorrect-code");
+    world.now += 15 * 60_000;
+    let code = world.code(0);
+    assert!(is_allowed(&world.sign_in(&format!("{PIN}{code}"))));
+    for guess in ["314159", "271828", "161803"] {
+        world.sign_in(&format!("{guess}000000"));
+    }
+    world.administer(Do::Unlock);
+    world.now += 30_000;
+    let code = world.code(0);
+    assert!(is_allowed(&world.sign_in(&format!("{PIN}{code}"))));
+}
+
+#[test]
+fn a_pin_that_an_administrator_issued_is_changed_at_its_first_use() {
+    let mut world = World::with_totp(POLICY);
+    let issued = issue(&mut world);
+    assert!(issued.len() == 6 && issued.bytes().all(|it| it.is_ascii_digit()));
+    let code = world.code(0);
+    let asked = world.sign_in(&format!("{issued}{code}"));
+    let id = challenged(&asked).id.clone();
+    assert_eq!(challenged(&asked).prompt.message, "choose-pin");
+    assert!(challenged(&asked).offers.is_empty());
+    for (weak, why) in [
+        (issued.as_str(), "the old one"),
+        ("123456", "a run"),
+        ("777777", "one digit"),
+        ("8029", "short"),
+    ] {
+        let refused = world.prove(&id, Proof::NewPin(weak.into()));
+        assert_eq!(public_reason(&refused), "pin-change-required", "{why}");
+        assert!(!is_allowed(&refused), "{why}");
+    }
+    let passed = world.prove(&id, Proof::NewPin(PIN.into()));
+    let Outcome::Allow(allowance) = &passed.outcome else {
+        panic!("{passed:?}")
+    };
+    assert_eq!(allowance.claims.method, "totp");
+    assert_eq!(passed.audit[0].kind, "pin-changed");
+    world.now += 30_000;
+    let code = world.code(0);
+    assert!(!is_allowed(&world.sign_in(&format!("{issued}{code}"))));
+    world.wait();
+    let code = world.code(0);
+    assert!(is_allowed(&world.sign_in(&format!("{PIN}{code}"))));
+}
+
+#[test]
+fn a_new_pin_is_asked_for_a_few_times_and_nothing_else_answers() {
+    let mut world = World::with_totp(POLICY);
+    let code = world.code(0);
+    let asked = world.sign_in(&code);
+    let id = challenged(&asked).id.clone();
+    world.now += 30_000;
+    let code = world.code(0);
+    assert_eq!(reason(&world.answer(&id, &code)), "pin-change-required");
+    let mut other = world.clone();
+    other.binding = vec![8; 32];
+    assert_eq!(
+        reason(&other.prove(&id, Proof::NewPin(PIN.into()))),
+        "challenge-binding"
+    );
+    for _ in 0..5 {
+        assert!(!is_allowed(
+            &world.prove(&id, Proof::NewPin("111111".into()))
+        ));
+    }
+    assert_eq!(
+        reason(&world.prove(&id, Proof::NewPin(PIN.into()))),
+        "challenge-unknown"
+    );
+    assert_eq!(world.account().pin, None);
+}
+
+#[test]
+fn an_issued_pin_is_shown_once() {
+    let mut world = World::with_totp(POLICY);
+    let action =
+        cofactor_guest::contract::Action::Administer(cofactor_guest::contract::Administration {
+            actor: "root".into(),
+            why: "test".into(),
+            change: issuance("pin", "PIN"),
+        });
+    let event = world.event(action);
+    let payload = |transition: Transition| match transition.outcome {
+        Outcome::Done(done) => done.provisioning.map(|given| given.payload),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(
+        payload(world.judge(&event).unwrap()).map(|pin| pin.len()),
+        Some(6)
+    );
+    assert_eq!(payload(world.judge(&event).unwrap()).as_deref(), Some(""));
+    let mut without = World::with_totp("");
+    assert_eq!(
+        reason(&without.administer(issuance("pin", "PIN"))),
+        "method-not-allowed"
+    );
+}
+
+#[test]
+fn users_change_their_pin_with_a_fresh_session() {
+    let mut world = with_pin(POLICY);
+    let set = |pin: &str| Manage::SetPin(pin.into());
+    assert_eq!(
+        reason(&world.manage(set("112358"), None)),
+        "fresh-verification-required"
+    );
+    let code = world.code(0);
+    let Outcome::Allow(allowance) = world.sign_in(&format!("{PIN}{code}")).outcome else {
+        panic!()
+    };
+    let session = Some(allowance.claims);
+    for refused in ["123456", PIN] {
+        assert_eq!(
+            reason(&world.manage(set(refused), session.clone())),
+            "pin-change-required"
+        );
+    }
+    let changed = world.manage(set("112358"), session);
+    assert!(matches!(changed.outcome, Outcome::Done(_)));
+    world.now += 30_000;
+    let code = world.code(0);
+    assert!(is_allowed(&world.sign_in(&format!("112358{code}"))));
+}
+
+#[test]
+fn two_codes_carry_the_pin_with_the_first() {
+    let mut world = with_pin(POLICY);
+    let id = world.challenge();
+    let two = |first: String, second: String| Proof::TwoCodes((first, second));
+    let (first, second) = (world.code(5), world.code(6));
+    assert!(!is_allowed(
+        &world.prove(&id, two(first.clone(), second.clone()))
+    ));
+    assert!(is_allowed(
+        &world.prove(&id, two(format!("{PIN}{first}"), second))
+    ));
+}
+
+#[test]
+fn a_pin_is_kept_anew_when_the_key_or_the_iterations_are() {
+    let mut world = with_pin(POLICY);
+    world.keys.insert(
+        0,
+        Key {
+            id: 2,
+            secret: vec![10; 32],
+        },
+    );
+    let code = world.code(0);
+    assert!(is_allowed(&world.sign_in(&format!("{PIN}{code}"))));
+    assert_eq!(world.account().pin.unwrap().key, 2);
+    world.keys.pop();
+    world.policy = crate::world::compile("[pin]\nmethods = ['totp']\niterations = 2000\n");
+    world.now += 30_000;
+    let code = world.code(0);
+    assert!(is_allowed(&world.sign_in(&format!("{PIN}{code}"))));
+    assert_eq!(world.account().pin.unwrap().iterations, 2000);
+}
+
+#[test]
+fn unknown_users_have_a_pin_that_takes_as_long_to_look_at() {
+    let mut world = World::new(&format!("[accounts]\nprovision = 'known-only'\n{POLICY}"));
+    let answer = world.sign_in("802917123456");
+    assert_eq!(reason(&answer), "incorrect-pin");
+    assert_eq!(public_reason(&answer), "incorrect-code");
+    assert_eq!(world.account().pin.unwrap().failures.count, 1);
+}
