@@ -15,6 +15,7 @@ mod bypass;
 mod challenge;
 mod decoy;
 mod enrolment;
+mod fatigue;
 mod input;
 mod ocra;
 mod otp;

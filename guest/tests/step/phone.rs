@@ -41,8 +41,16 @@ impl Phone {
     /// With an Ed25519 key.
     pub fn new(seed: u8) -> Self {
         Self {
-            key: Key::Ed25519(ed25519_dalek::SigningKey::from_bytes(&[seed; 32])),
             token: format!("token-{seed}"),
+            ..Self::with_ed25519([seed; 32])
+        }
+    }
+
+    /// With this Ed25519 key.
+    pub fn with_ed25519(key: [u8; 32]) -> Self {
+        Self {
+            key: Key::Ed25519(ed25519_dalek::SigningKey::from_bytes(&key)),
+            token: "token".to_owned(),
         }
     }
 

@@ -703,3 +703,34 @@ fn an_approval_of_one_text_confirms_no_other() {
     let digest = <sha2::Sha256 as sha2::Digest>::digest(b"Pay 20 EUR to Bob").to_vec();
     assert_eq!(allowance.claims.transaction, Some(digest));
 }
+
+/// docs/push.md: an app that gives these octets and this signature for what it was told is right.
+#[test]
+fn the_example_of_the_page_is_what_a_device_signs() {
+    const PAGE: &str = include_str!("../../../docs/push.md");
+    let example = PAGE.split("### An example").nth(1).unwrap();
+    let mut blocks = example.split("\n\n    ").skip(1).map(|block| {
+        let end = block.split("\n\n").next().unwrap();
+        end.lines().map(str::trim).collect::<Vec<_>>()
+    });
+    let told = blocks.next().unwrap();
+    let told = Notification {
+        credential: "0011223344556677".into(),
+        message: String::new(),
+        told: told
+            .iter()
+            .map(|line| line.split_once("  ").expect("a name and a value"))
+            .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
+            .collect(),
+    };
+    let hex = |octets: &[u8]| -> String { octets.iter().map(|it| format!("{it:02x}")).collect() };
+    let octets = Phone::octets(&told, "approved", "042917");
+    assert_eq!(hex(&octets), blocks.next().unwrap().concat());
+    let key = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
+    let key: Vec<u8> = (0..32)
+        .map(|at| u8::from_str_radix(&key[2 * at..2 * at + 2], 16).unwrap())
+        .collect();
+    let phone = Phone::with_ed25519(key.try_into().unwrap());
+    assert!(PAGE.contains(phone.address().split(':').nth(1).unwrap()));
+    assert_eq!(hex(&phone.sign(&octets)), blocks.next().unwrap().concat());
+}
