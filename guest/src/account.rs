@@ -448,16 +448,16 @@ impl Account {
         self.blocked.is_some_and(|block| at < block.until)
     }
 
-    /// Ends every session of before.
+    /// Ends every session of before, and the success that another could begin with.
     pub fn revoke_sessions(&mut self) {
         self.generation = self.generation.saturating_add(1);
+        self.success = None;
     }
 
     /// Factors were added or taken away: whatever rested on them before is over (A-7.4.3, BY-07).
     pub fn factors_changed(&mut self) {
         self.revoke_sessions();
         self.devices.clear();
-        self.success = None;
     }
 
     /// Drops what is over at `at`, so that a record does not carry it on.

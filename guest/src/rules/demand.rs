@@ -1,12 +1,14 @@
 //! What is demanded of a sign-in: by who asks for it, by the application, and by the rules that require something. Demands
 //! add up; none takes anything away from another.
 
+use super::network::Place;
 use super::rule::{self, Facts};
 use super::trace::{Role, finding};
 use super::{Circumstances, state};
 use crate::account::Account;
+use crate::contract::Origin;
 use crate::policy::sections::{Effect, Rule};
-use crate::policy::{Application, Methods};
+use crate::policy::{Application, Methods, Policy};
 use crate::reason::Reason;
 
 /// All demands together.
@@ -113,6 +115,34 @@ impl<'a> Demands<'a> {
             (one, other) => one.or(other),
         };
     }
+}
+
+/// What a user may enrol for an application: what the rules for the user and the application leave, as far as they do not
+/// depend on the sign-in. None if the policy cannot be read.
+pub(crate) fn enrollable(
+    policy: &Policy<'_>,
+    origin: &Origin,
+    account: &Account,
+    at: u64,
+) -> Option<Methods> {
+    let application = policy.applications.of(&origin.application).ok()?;
+    let mut demands = Demands::of(policy.accounts.methods, application);
+    let facts = Facts {
+        who: Some((&origin.user, &origin.groups)),
+        application: &origin.application,
+        place: Place::of_sign_in(origin.address.as_deref(), origin.country.as_deref()),
+        risk: None,
+        state: Some(state::of(policy, account)),
+        at,
+        untold: false,
+    };
+    for rule in policy.rules.iter() {
+        let rule = rule.ok()?;
+        if rule.effect == Effect::Require && rule::missed(policy, &rule, &facts).ok()?.is_none() {
+            demands.narrow(rule.methods);
+        }
+    }
+    Some(demands.methods)
 }
 
 /// Who may approve (M11): another user than the one who waits, and one of a group that the application names.

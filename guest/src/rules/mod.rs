@@ -111,6 +111,16 @@ pub fn need(about: &Circumstances<'_>, account: &Account) -> Result<Need, Reason
     strength::need(about, account, &demands)
 }
 
+/// What the user may enrol for an application (S09).
+pub(crate) fn enrollable(
+    policy: &Policy<'_>,
+    origin: &Origin,
+    account: &Account,
+    at: u64,
+) -> Methods {
+    demand::enrollable(policy, origin, account, at).unwrap_or(Methods::NONE)
+}
+
 /// What lets the user pass on the first factor. A decoy is nobody, and is never let in.
 fn skip(
     about: &Circumstances<'_>,

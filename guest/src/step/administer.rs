@@ -114,6 +114,10 @@ pub(super) fn administer(
             ));
         }
         AdministrationChange::SetState(state) => {
+            // Who was let in without a second factor is asked for one.
+            if account.state == State::Disabled {
+                account.revoke_sessions();
+            }
             account.state = match state {
                 AccountState::Disabled => State::Disabled,
                 AccountState::Enabled => State::Enabled,

@@ -16,6 +16,7 @@ use crate::identifier::{ChallengeId, CredentialId, Identifier};
 use crate::methods::{self, Draft, Judgement, Method, OATH, Wish};
 use crate::policy::Methods;
 use crate::reason::Reason;
+use crate::rules;
 use crate::throttle::Failures;
 
 /// The user starts to enrol. Without a credential the first factor is enough; with one, only a session that was just
@@ -39,7 +40,9 @@ pub(super) fn begin(
     if !is_label(&request.label) {
         return refuse(Reason::LabelInvalid, notes);
     }
-    let Some(method) = allowed(step, &request.method) else {
+    let mine = rules::enrollable(step.policy, step.origin, account, step.at);
+    let allowed = allowed(step, &request.method).filter(|it| mine.has(it.nature().number));
+    let Some(method) = allowed else {
         return refuse(Reason::MethodNotAllowed, notes);
     };
     if is_full(step, account, method) {

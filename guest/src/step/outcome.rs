@@ -68,10 +68,7 @@ pub(super) fn of(step: &Step<'_>, account: &Account, resolution: Resolution, at:
             }
         }
         Resolution::EnrolmentRequired { snoozes_left } => Outcome::Enrol(contract::Enrolment {
-            methods: step
-                .policy
-                .accounts
-                .methods
+            methods: rules::enrollable(step.policy, step.origin, account, step.at)
                 .natures()
                 .filter(|nature| !nature.for_programs && !nature.last_resort)
                 .map(|nature| nature.name.to_owned())
@@ -135,9 +132,19 @@ fn claims(
         started: grant.ends.map_or(at, |ends| {
             at.min(ends.saturating_sub(step.policy.session.lifetime))
         }),
-        verified: at,
+        verified: verified(step, grant, at),
         active: at,
         transaction,
+    }
+}
+
+/// When what was proved was verified: for a success of just before, not later than the record kept it. A repeated request is
+/// told the same, whatever the record keeps by then.
+fn verified(step: &Step<'_>, grant: &Grant, at: u64) -> u64 {
+    if grant.reason == Reason::CachedSuccess {
+        at.saturating_sub(step.policy.cache.lifetime)
+    } else {
+        at
     }
 }
 

@@ -10,10 +10,12 @@
 )]
 
 mod administration;
+mod approvals;
 mod bruteforce;
 mod bypass;
 mod challenge;
 mod decoy;
+mod devices;
 mod enrolment;
 mod fatigue;
 mod input;
@@ -27,5 +29,6 @@ mod push;
 mod record;
 mod recovery;
 mod repeat;
+mod rules;
 mod scenarios;
 mod world;
