@@ -45,8 +45,7 @@ build: toolchain ## Build guest and host
 lint: toolchain ## Formatting, lints, licences and advisories
 	cargo fmt --all --check
 	cargo clippy --release --locked --workspace --all-targets -- -D warnings
-	@if command -v cargo-deny >/dev/null; then cargo deny --locked check licenses bans sources; \
-	else echo "cargo-deny is not installed: licences were not checked (cargo install cargo-deny --locked)"; fi
+	tests/deny
 
 # rustup fetches the component's target where it can; guest/component/build.rs says what to do where it cannot.
 toolchain:
