@@ -13,6 +13,7 @@ mod administration;
 mod bruteforce;
 mod challenge;
 mod decoy;
+mod edges;
 mod enrolment;
 mod input;
 mod otp;
