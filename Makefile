@@ -22,6 +22,7 @@ test: toolchain peers ## Run every test: units, vectors, real gateways, races, c
 	$(CARGO_BUILD) --all-targets
 	@status=0; \
 	COFACTOR_REPORT=$(abspath $(REPORT)) cargo test --release --locked --workspace --no-fail-fast 2>&1 | tee $(REPORT)/tests.txt || status=$$?; \
+	COFACTOR_REPORT=$(abspath $(REPORT)) tests/fuzzing 20 || status=1; \
 	$(TARGET)/release/attack-report tests/attacks.toml $(REPORT)/tests.txt || status=1; \
 	exit $$status
 
@@ -35,8 +36,9 @@ soak: toolchain peers ## The long versions: races, kills, fuzzing, timing, a sec
 	COFACTOR_SOAK=1 COFACTOR_REPORT=$(abspath $(REPORT)) PROPTEST_CASES=200000 \
 	  cargo test --release --locked --workspace --no-fail-fast -- --nocapture 2>&1 | tee $(REPORT)/soak.txt || status=$$?; \
 	cat $(REPORT)/timing.txt; \
+	tests/fuzzing 600 2>&1 | tee -a $(REPORT)/soak.txt || status=1; \
 	tests/reproducible || status=1; \
-	tests/mutants || status=1; \
+	tests/mutants 2>&1 | tee -a $(REPORT)/soak.txt || status=1; \
 	exit $$status
 
 build: toolchain ## Build guest and host
@@ -44,9 +46,9 @@ build: toolchain ## Build guest and host
 
 lint: toolchain ## Formatting, lints, licences and advisories
 	cargo fmt --all --check
+	cargo fmt --manifest-path tests/fuzz/Cargo.toml --check
 	cargo clippy --release --locked --workspace --all-targets -- -D warnings
-	@if command -v cargo-deny >/dev/null; then cargo deny --locked check licenses bans sources; \
-	else echo "cargo-deny is not installed: licences were not checked (cargo install cargo-deny --locked)"; fi
+	tests/deny
 
 # rustup fetches the component's target where it can; guest/component/build.rs says what to do where it cannot.
 toolchain:

@@ -10,6 +10,8 @@ use std::process::Command;
 const MEMORY: u32 = 3 * 65_536;
 /// Of it, the stack. It lies at the bottom, so that running over it traps.
 const STACK: u32 = 32_768;
+/// The first version of the linker that says where memory ends, which the guest's arena asks.
+const LINKER: u32 = 15;
 const TARGET: &str = "wasm32-unknown-unknown";
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -94,16 +96,14 @@ impl Toolchain {
                 rustc,
             });
         }
-        let (cargo, rustc, linker) = (
+        let (cargo, rustc) = (
             PathBuf::from("/usr/bin/cargo"),
             PathBuf::from("/usr/bin/rustc"),
-            PathBuf::from("/usr/bin/wasm-ld"),
         );
         let complete = cargo.is_file()
-            && linker.is_file()
             && sysroot(&rustc)
                 .is_ok_and(|root| root.join("lib/rustlib/src/rust/library/std").is_dir());
-        if complete {
+        if let (true, Some(linker)) = (complete, debian_linker()) {
             return Ok(Self::Debian {
                 cargo,
                 rustc,
@@ -112,7 +112,7 @@ impl Toolchain {
         }
         Err(format!(
             "no compiler here builds for {TARGET}. Either `rustup target add {TARGET}`, or, on Debian where rustup's \
-             server cannot be reached, `apt-get install --no-install-recommends rustc-web cargo-web rust-web-src lld`"
+             server cannot be reached, `apt-get install --no-install-recommends rustc-web cargo-web rust-web-src lld-19`"
         )
         .into())
     }
@@ -184,6 +184,29 @@ fn flags(root: &Path, rustc: &Path) -> Vec<String> {
         flags.push(format!("--remap-path-prefix={}=/rust", root.display()));
     }
     flags
+}
+
+/// The newest linker for the target, if it is new enough: `wasm-ld`, or `wasm-ld-19` beside an older one.
+fn debian_linker() -> Option<PathBuf> {
+    let programs = fs::read_dir("/usr/bin").ok()?.flatten();
+    programs
+        .map(|program| program.path())
+        .filter(|path| {
+            let name = path.file_name().map(|name| name.to_string_lossy());
+            name.is_some_and(|name| name == "wasm-ld" || name.starts_with("wasm-ld-"))
+        })
+        .filter_map(|path| Some((linker_version(&path)?, path)))
+        .filter(|(version, _)| *version >= LINKER)
+        .max()
+        .map(|(_, path)| path)
+}
+
+/// The major version in a line such as `Debian LLD 19.1.7`.
+fn linker_version(linker: &Path) -> Option<u32> {
+    let answer = Command::new(linker).arg("--version").output().ok()?;
+    let line = String::from_utf8(answer.stdout).ok()?;
+    let (_, version) = line.split_once("LLD ")?;
+    version.split('.').next()?.parse().ok()
 }
 
 fn sysroot(rustc: &Path) -> Result<PathBuf, Box<dyn Error>> {

@@ -16,6 +16,7 @@ mod bypass;
 mod challenge;
 mod decoy;
 mod devices;
+mod edges;
 mod enrolment;
 mod fatigue;
 mod input;

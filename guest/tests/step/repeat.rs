@@ -1,8 +1,8 @@
 //! A request that comes again, after something has happened in between, or with something else in it.
 
 use cofactor_guest::contract::{
-    Action, AdministrationChange, Answer, Claims, EnrolmentRequest, Event, Outcome, Proof, Risk,
-    RiskLevel, SignIn, Surface,
+    Action, Administration, AdministrationChange, Answer, Claims, EnrolmentRequest, Event,
+    Management, ManagementChange, Outcome, Proof, Risk, RiskLevel, SignIn, Surface,
 };
 
 use crate::world::{World, is_allowed, reason, sign_in};
@@ -84,6 +84,25 @@ fn the_same_id_with_anything_else_in_it_is_another_request() {
         level,
         reasons: vec!["new-device".into()],
     };
+    let id = world.account().credentials[0].id.text();
+    let manage = |change| {
+        Action::Manage(Management {
+            session: Some(session.clone()),
+            change,
+        })
+    };
+    let administer = |change| {
+        Action::Administer(Administration {
+            actor: "root".into(),
+            why: "test".into(),
+            change,
+        })
+    };
+    let given = Answer {
+        challenge: challenge.clone(),
+        proof: Proof::Code("000000".into()),
+        remember: false,
+    };
     let cases: Vec<Vec<Action>> = vec![
         vec![
             begin(|_| {}),
@@ -97,6 +116,13 @@ fn the_same_id_with_anything_else_in_it_is_another_request() {
             begin(|it| it.method = Some("totp".into())),
             Action::Begin(SignIn {
                 risk: Some(risk(RiskLevel::Low)),
+                ..sign_in()
+            }),
+            Action::Begin(SignIn {
+                risk: Some(Risk {
+                    level: RiskLevel::Low,
+                    reasons: Vec::new(),
+                }),
                 ..sign_in()
             }),
             Action::Begin(SignIn {
@@ -122,6 +148,19 @@ fn the_same_id_with_anything_else_in_it_is_another_request() {
             answer(Proof::Other("000000".into())),
             answer(Proof::TwoCodes(("000000".into(), String::new()))),
             answer(Proof::TwoCodes((String::new(), "000000".into()))),
+        ],
+        vec![Action::Answer(given.clone()), Action::EnrolFinish(given)],
+        vec![
+            manage(ManagementChange::Rename((id.clone(), "A".into()))),
+            manage(ManagementChange::Rename((id.clone(), "B".into()))),
+            manage(ManagementChange::SetDefault(id)),
+            manage(ManagementChange::SignOutEverywhere),
+        ],
+        vec![
+            administer(AdministrationChange::Block),
+            administer(AdministrationChange::Unblock),
+            administer(crate::world::issuance("totp", "A")),
+            administer(crate::world::issuance("totp", "B")),
         ],
     ];
     for actions in cases {
