@@ -183,7 +183,7 @@ pub(crate) static PRESETS: [Preset; 5] = [
 ];
 
 /// What is unwise whatever the preset.
-pub(crate) static ADVICE: [Advice; 17] = [
+pub(crate) static ADVICE: [Advice; 19] = [
     Advice {
         path: "totp.window",
         is_fine: |v| v <= 1,
@@ -231,6 +231,18 @@ pub(crate) static ADVICE: [Advice; 17] = [
         is_fine: |v| v <= 10,
         why: "RFC 4226 section 7.4 wants it as small as possible: each counter is a code more for a guesser",
         help: "at most 10",
+    },
+    Advice {
+        path: "push.number-length",
+        is_fine: |v| v >= 6,
+        why: "the number is the secret that the device transfers, and SP 800-63B-4 section 3.1.3.2 wants six digits",
+        help: "6",
+    },
+    Advice {
+        path: "push.matching",
+        is_fine: |v| v != 1,
+        why: "whoever approves without a look picks the right number once in three times",
+        help: "`type-in`",
     },
     Advice {
         path: "session.lifetime",

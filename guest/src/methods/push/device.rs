@@ -123,7 +123,7 @@ fn octets(hex: &str) -> Option<Vec<u8>> {
         b'a'..=b'f' => Some(character - b'a' + 10),
         _ => None,
     };
-    if hex.len() % 2 != 0 || hex.len() > 130 {
+    if !hex.len().is_multiple_of(2) || hex.len() > 130 {
         return None;
     }
     hex.as_bytes()
