@@ -129,7 +129,10 @@ impl State {
 
 impl Kept {
     fn new(scene: &Scene<'_>) -> Result<Self, Refusal> {
-        let nonce = scene.seed.expand("webauthn challenge").map_err(Refusal::Fault)?;
+        let nonce = scene
+            .seed
+            .expand("webauthn challenge")
+            .map_err(Refusal::Fault)?;
         let handle = match held(scene).first() {
             Some(state) => state.handle,
             None => scene.seed.expand("webauthn user").map_err(Refusal::Fault)?,
@@ -310,7 +313,9 @@ impl Method for Verifier {
 
     fn unique(&self, scene: &Scene<'_>, credential: &Credential) -> Vec<[u8; 32]> {
         let state = State::of(credential).into_iter();
-        state.map(|state| claim(scene, "webauthn", &state.id)).collect()
+        state
+            .map(|state| claim(scene, "webauthn", &state.id))
+            .collect()
     }
 
     /// The same credential is enrolled once (section 7.1 step 26); the claim keeps it from other accounts.
@@ -340,7 +345,10 @@ fn asked<'a>(scene: &'a Scene<'_>, challenge: &'a [u8; 32]) -> Asked<'a> {
 
 /// The credentials of this kind that the account holds, in its order.
 fn held(scene: &Scene<'_>) -> Vec<State> {
-    let ours = scene.held.iter().filter(|credential| credential.method == NUMBER);
+    let ours = scene
+        .held
+        .iter()
+        .filter(|credential| credential.method == NUMBER);
     ours.filter_map(State::of).collect()
 }
 
@@ -359,9 +367,5 @@ fn model_text(aaguid: &[u8; 16]) -> String {
 }
 
 #[cfg(test)]
-#[allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects
-)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout)]
 mod tests;

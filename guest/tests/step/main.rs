@@ -11,6 +11,7 @@
 
 mod administration;
 mod approvals;
+mod authenticator;
 mod bruteforce;
 mod bypass;
 mod challenge;
@@ -32,4 +33,5 @@ mod recovery;
 mod repeat;
 mod rules;
 mod scenarios;
+mod webauthn;
 mod world;

@@ -98,7 +98,9 @@ impl<'a> AttestationObject<'a> {
         good.then_some(())?;
         // A certificate that names no model is for one alone, which its root would tell.
         let model = model(leaf)?;
-        model.is_none_or(|model| model == *attested.aaguid).then_some(Evidence::Certified)
+        model
+            .is_none_or(|model| model == *attested.aaguid)
+            .then_some(Evidence::Certified)
     }
 }
 
@@ -141,7 +143,11 @@ fn has_attestation_form(leaf: &TbsCertificate) -> bool {
 
 /// The model that a certificate is for, if it says so. None if what it says is malformed.
 fn model(leaf: &TbsCertificate) -> Option<Option<Aaguid>> {
-    let mut said = leaf.extensions().into_iter().flatten().filter(|it| it.extn_id == MODEL);
+    let mut said = leaf
+        .extensions()
+        .into_iter()
+        .flatten()
+        .filter(|it| it.extn_id == MODEL);
     let Some(extension) = said.next() else {
         return Some(None);
     };
@@ -172,7 +178,9 @@ fn public_key(info: &SubjectPublicKeyInfoOwned) -> Option<PublicKey> {
         RSA => {
             let mut rest = SliceReader::new(octets).ok()?;
             let (modulus, exponent) = rest
-                .sequence(|inner| Ok::<_, der::Error>((UintRef::decode(inner)?, UintRef::decode(inner)?)))
+                .sequence(|inner| {
+                    Ok::<_, der::Error>((UintRef::decode(inner)?, UintRef::decode(inner)?))
+                })
                 .ok()?;
             rest.is_finished().then_some(())?;
             PublicKey::rs256(modulus.as_bytes(), exponent.as_bytes())

@@ -201,7 +201,9 @@ impl<'a> Map<'a> {
 
     fn get(&self, key: Item<'_>) -> Option<Item<'a>> {
         let mut members = self.0.iter();
-        members.find(|(known, _)| *known == key).map(|(_, value)| *value)
+        members
+            .find(|(known, _)| *known == key)
+            .map(|(_, value)| *value)
     }
 }
 
@@ -249,9 +251,18 @@ mod tests {
             ("a length in two octets", &[0x58, 1, 0]),
             ("octets that are missing", &[0x42, 1]),
             ("a list of 2^32 - 1", &[0x9a, 255, 255, 255, 255]),
-            ("a list of 2^64 - 1", &[0x9b, 255, 255, 255, 255, 255, 255, 255, 255]),
-            ("a map of 2^64 - 1", &[0xbb, 255, 255, 255, 255, 255, 255, 255, 255]),
-            ("octets of 2^64 - 1", &[0x5b, 255, 255, 255, 255, 255, 255, 255, 255]),
+            (
+                "a list of 2^64 - 1",
+                &[0x9b, 255, 255, 255, 255, 255, 255, 255, 255],
+            ),
+            (
+                "a map of 2^64 - 1",
+                &[0xbb, 255, 255, 255, 255, 255, 255, 255, 255],
+            ),
+            (
+                "octets of 2^64 - 1",
+                &[0x5b, 255, 255, 255, 255, 255, 255, 255, 255],
+            ),
             ("a list without a length", &[0x9f, 0xff]),
             ("octets without a length", &[0x5f, 0xff]),
             ("the end of what has no length", &[0xff]),
@@ -263,7 +274,10 @@ mod tests {
             ("a key twice", &[0xa2, 1, 0, 1, 0]),
             ("keys in no order", &[0xa2, 2, 0, 1, 0]),
             ("a negative key first", &[0xa2, 0x20, 0, 1, 0]),
-            ("the longer key first", &[0xa2, 0x62, b'a', b'a', 0, 0x61, b'b', 0]),
+            (
+                "the longer key first",
+                &[0xa2, 0x62, b'a', b'a', 0, 0x61, b'b', 0],
+            ),
             ("a key without a value", &[0xa1, 1]),
             ("too deep", &[0x81; 6]),
             ("something behind it", &[0, 0]),

@@ -53,7 +53,12 @@ impl Asked<'_> {
             return Err(Reason::AttestationRefused);
         }
         // 19 and 20. An algorithm that was offered. The key is looked at here too: on its curve, and of a good length.
-        let key = attested.key.map().as_ref().and_then(PublicKey::of).ok_or(WRONG)?;
+        let key = attested
+            .key
+            .map()
+            .as_ref()
+            .and_then(PublicKey::of)
+            .ok_or(WRONG)?;
         // Extensions that nobody asked for are ignored; they were of good form.
         // 21 to 24. The attestation statement, and whether it is enough.
         let evidence = object

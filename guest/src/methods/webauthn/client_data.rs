@@ -29,9 +29,11 @@ pub(super) fn is_for(
     let Some(data) = core::str::from_utf8(json).ok().and_then(Object::parse) else {
         return false;
     };
-    let (Some(kind), Some(given), Some(origin)) =
-        (data.text("type"), data.text("challenge"), data.text("origin"))
-    else {
+    let (Some(kind), Some(given), Some(origin)) = (
+        data.text("type"),
+        data.text("challenge"),
+        data.text("origin"),
+    ) else {
         return false;
     };
     let asked = match ceremony {

@@ -44,7 +44,10 @@ impl PublicKey {
                 (number(CURVE)? == ED25519).then_some(())?;
                 (Self::ed25519(octets(X)?)?, 4)
             }
-            (RSA, RS256) => (Self::rs256(octets(MODULUS_LABEL)?, octets(EXPONENT_LABEL)?)?, 4),
+            (RSA, RS256) => (
+                Self::rs256(octets(MODULUS_LABEL)?, octets(EXPONENT_LABEL)?)?,
+                4,
+            ),
             _ => return None,
         };
         (key.len() == members).then_some(found)

@@ -31,7 +31,9 @@ impl<'a> Object<'a> {
     /// The member of that name.
     pub(super) fn get(&self, name: &str) -> Option<Value<'a>> {
         let mut members = self.0.iter();
-        members.find(|(known, _)| known == name).map(|(_, value)| *value)
+        members
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| *value)
     }
 
     /// The text of that name: none if it is missing or no text.
@@ -48,12 +50,20 @@ impl<'a> Object<'a> {
 impl<'a> Value<'a> {
     /// The text, if it is one.
     pub(super) fn text(self) -> Option<Cow<'a, str>> {
-        Cursor { text: self.0, at: 0 }.string()
+        Cursor {
+            text: self.0,
+            at: 0,
+        }
+        .string()
     }
 
     /// The object, if it is one in which nothing is twice.
     pub(super) fn object(self) -> Option<Object<'a>> {
-        Cursor { text: self.0, at: 0 }.object()
+        Cursor {
+            text: self.0,
+            at: 0,
+        }
+        .object()
     }
 
     /// Whether it is `true` or `false`; none if it is neither.
@@ -67,7 +77,10 @@ impl<'a> Value<'a> {
 
     /// The texts of a list of texts.
     pub(super) fn texts(self) -> Option<Vec<Cow<'a, str>>> {
-        let mut rest = Cursor { text: self.0, at: 0 };
+        let mut rest = Cursor {
+            text: self.0,
+            at: 0,
+        };
         let mut texts = Vec::new();
         rest.sequence(b'[', b']', |rest| {
             texts.push(rest.string()?);
@@ -298,7 +311,15 @@ mod tests {
         assert_eq!(object.text("a").unwrap(), "xA\u{1f600}\n");
         assert_eq!(object.get("b").unwrap().flag(), Some(true));
         assert_eq!(object.get("c").unwrap().texts().unwrap(), ["y", "z"]);
-        assert!(object.get("d").unwrap().object().unwrap().some("e").is_none());
+        assert!(
+            object
+                .get("d")
+                .unwrap()
+                .object()
+                .unwrap()
+                .some("e")
+                .is_none()
+        );
         assert!(object.some("missing").is_none());
     }
 
@@ -338,7 +359,11 @@ mod tests {
             &deep,
             &many,
         ] {
-            assert!(Object::parse(text).is_none(), "{}", text.get(..40).unwrap_or(text));
+            assert!(
+                Object::parse(text).is_none(),
+                "{}",
+                text.get(..40).unwrap_or(text)
+            );
         }
     }
 

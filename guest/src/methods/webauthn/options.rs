@@ -49,7 +49,8 @@ impl Creation<'_> {
             out.plain("{\"type\":\"public-key\",\"alg\":");
             out.plain(&algorithm.to_string()).plain("}");
         });
-        out.plain(",\"timeout\":").plain(&self.policy.enrolment.lifetime.to_string());
+        out.plain(",\"timeout\":")
+            .plain(&self.policy.enrolment.lifetime.to_string());
         out.plain(",\"authenticatorSelection\":{\"residentKey\":");
         out.quoted(match webauthn.discoverable {
             Discoverable::Preferred => "preferred",
@@ -57,12 +58,18 @@ impl Creation<'_> {
             Discoverable::Discouraged => "discouraged",
         });
         out.plain(",\"requireResidentKey\":");
-        out.plain(if webauthn.discoverable == Discoverable::Required { "true" } else { "false" });
-        out.plain(",\"userVerification\":").quoted(verification(webauthn.user_verification));
-        out.plain("},\"attestation\":").quoted(match webauthn.attestation {
-            Attestation::None => "none",
-            Attestation::Own | Attestation::Certified => "direct",
+        out.plain(if webauthn.discoverable == Discoverable::Required {
+            "true"
+        } else {
+            "false"
         });
+        out.plain(",\"userVerification\":")
+            .quoted(verification(webauthn.user_verification));
+        out.plain("},\"attestation\":")
+            .quoted(match webauthn.attestation {
+                Attestation::None => "none",
+                Attestation::Own | Attestation::Certified => "direct",
+            });
         out.plain(",\"excludeCredentials\":");
         out.descriptors(&self.held);
         out.plain("}");
@@ -75,9 +82,11 @@ impl Request<'_> {
         let webauthn = &self.policy.webauthn;
         let mut out = Text(String::with_capacity(512));
         out.plain("{\"challenge\":").octets(self.challenge);
-        out.plain(",\"timeout\":").plain(&webauthn.lifetime.to_string());
+        out.plain(",\"timeout\":")
+            .plain(&webauthn.lifetime.to_string());
         out.plain(",\"rpId\":").quoted(webauthn.rp_id);
-        out.plain(",\"userVerification\":").quoted(verification(webauthn.user_verification));
+        out.plain(",\"userVerification\":")
+            .quoted(verification(webauthn.user_verification));
         out.plain(",\"allowCredentials\":");
         out.descriptors(&self.held);
         out.plain("}");
@@ -125,7 +134,9 @@ impl Text {
         let mut next = "";
         for state in held {
             let mut one = Self(String::new());
-            one.plain(next).plain("{\"type\":\"public-key\",\"id\":").octets(&state.id);
+            one.plain(next)
+                .plain("{\"type\":\"public-key\",\"id\":")
+                .octets(&state.id);
             if state.transports.bits() != 0 {
                 one.plain(",\"transports\":");
                 one.list(state.transports.names(), |name, out| {

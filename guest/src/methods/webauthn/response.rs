@@ -74,7 +74,9 @@ impl Assertion {
 /// The credential's id, which is written twice, as text and as octets: both the same in JSON.
 fn id(whole: &Object<'_>) -> Option<Vec<u8>> {
     let id = whole.text("id")?;
-    let agrees = whole.get("rawId").is_none_or(|raw| raw.text() == Some(id.clone()));
+    let agrees = whole
+        .get("rawId")
+        .is_none_or(|raw| raw.text() == Some(id.clone()));
     let id = base64url::decode(&id)?;
     let good = agrees && whole.text("type")? == "public-key" && (1..=MAX_ID).contains(&id.len());
     good.then_some(id)

@@ -13,7 +13,10 @@ const NAMES: [&str; 6] = ["usb", "nfc", "ble", "smart-card", "hybrid", "internal
 impl Transports {
     /// The ones that are known here: a browser may name others, which its question would not miss.
     pub(super) fn of(names: &[Cow<'_, str>]) -> Self {
-        let bits = NAMES.iter().enumerate().filter(|(_, name)| names.iter().any(|it| it == *name));
+        let bits = NAMES
+            .iter()
+            .enumerate()
+            .filter(|(_, name)| names.iter().any(|it| it == *name));
         Self(bits.fold(0, |set, (bit, _)| set | 1 << bit))
     }
 
@@ -28,7 +31,10 @@ impl Transports {
 
     /// Their names.
     pub(super) fn names(self) -> impl Iterator<Item = &'static str> {
-        let bits = NAMES.iter().enumerate().filter(move |(bit, _)| self.0 & (1 << bit) != 0);
+        let bits = NAMES
+            .iter()
+            .enumerate()
+            .filter(move |(bit, _)| self.0 & (1 << bit) != 0);
         bits.map(|(_, name)| *name)
     }
 }
