@@ -335,6 +335,11 @@ pub trait Method: Sync {
         false
     }
 
+    /// Whether only a browser's page can ask for it, so that a line of text is not enough.
+    fn needs_browser(&self) -> bool {
+        false
+    }
+
     /// Whether a proof has the form of this credential's answers. One that fits none is meant for all of them.
     fn fits(&self, credential: &Credential, proof: Proof<'_>) -> bool;
 

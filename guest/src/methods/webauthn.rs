@@ -172,6 +172,10 @@ impl Method for Verifier {
         true
     }
 
+    fn needs_browser(&self) -> bool {
+        true
+    }
+
     fn enrol(&self, scene: &Scene<'_>, _wish: &Wish<'_>) -> Result<Draft, Refusal> {
         is_set_up(scene)?;
         Ok(Draft {

@@ -5,9 +5,9 @@ use super::document::{Compiled, Given, HostPolicy, Observed, Reader};
 use super::keys::{self, KEYS};
 use super::presets::{ADVICE, Advice, Equal, RULES, Rule};
 use super::report::{Place, PolicyError, decimal};
-use super::texts::TEXTS;
+use super::texts::{self, TEXTS};
 use super::values;
-use super::{Policy, Source};
+use super::{Attestation, Policy, Source};
 
 impl Reader {
     /// Settles everything that could not be judged key by key.
@@ -16,6 +16,7 @@ impl Reader {
         for rule in &RULES {
             self.judge(&policy, rule);
         }
+        self.judge_attestation(&policy);
         let sections = self.sections(&policy);
         if !self.report.errors.is_empty() {
             self.report.sort();
@@ -142,6 +143,24 @@ impl Reader {
         ]
         .concat();
         self.report.error(place, blamed.path, problem, help);
+    }
+
+    /// A certificate is for a model; which ones are wanted has to be said.
+    fn judge_attestation(&mut self, policy: &Policy<'_>) {
+        const MODELS: &str = "webauthn.aaguids";
+        const PATH: &str = "webauthn.attestation";
+        let models = texts::find(MODELS).and_then(|(at, _)| self.texts.get(at));
+        let unsaid = models.is_none_or(|models| models.place.is_none());
+        if let (Attestation::Certified, true, Some(place)) =
+            (policy.webauthn.attestation, unsaid, self.given(PATH).place)
+        {
+            self.report.error(
+                place,
+                PATH,
+                ["\"certified\" does not go with ", MODELS, " = []"].concat(),
+                "name the models that may be enrolled".into(),
+            );
+        }
     }
 
     /// Warns of what was written and is unwise.

@@ -5,7 +5,7 @@ use super::demand::Demands;
 use super::trace::{Role, finding};
 use crate::account::{Account, Credential, Grant};
 use crate::contract::Surface;
-use crate::methods::{Class, Nature};
+use crate::methods::{self, Class, Nature};
 use crate::policy::sections::Malformed;
 use crate::policy::tables::BUILT_IN;
 use crate::policy::{Methods, Policy};
@@ -153,10 +153,16 @@ impl Need {
 
 /// The methods that the demands leave, and that the surface can carry.
 fn usable(about: &Circumstances<'_>, demands: &Demands<'_>) -> Methods {
-    let programs = about.demand.surface & Surface::PROGRAM.bits() != 0;
+    let has = |surface: Surface| about.demand.surface & surface.bits() != 0;
+    let programs = has(Surface::PROGRAM);
+    // A gateway that can do no more than show a line of text, such as RADIUS.
+    let text_alone = has(Surface::PROMPT) && !has(Surface::REDIRECT);
+    let needs_browser =
+        |number: u8| methods::of(number).is_some_and(|method| method.needs_browser());
     demands
         .methods
         .natures()
+        .filter(|nature| !text_alone || !needs_browser(nature.number))
         .filter(|nature| nature.confirms || about.demand.transaction.is_none())
         .filter(|nature| !nature.for_programs || (programs && demands.application.app_passwords))
         .fold(Methods::NONE, |set, nature| set.with(nature.number))

@@ -3,11 +3,11 @@
 mod attacks;
 mod bent;
 
-use cofactor_guest::contract::{Action, Answer, Claims, Outcome, SignIn, Transition};
+use cofactor_guest::contract::{Action, Answer, Claims, Outcome, SignIn, Surface, Transition};
 use cofactor_guest::step;
 use serde_json::Value;
 
-use crate::authenticator::{Authenticator, Given, Key, decode, options};
+use crate::authenticator::{Authenticator, Given, Key, UP, UV, decode, options};
 use crate::world::{World, challenge_id, is_allowed, reason, sign_in};
 
 const POLICY: &str = "[accounts]\nmethods = ['totp', 'webauthn']\n[webauthn]\nrp-id = 'example.com'\n\
@@ -184,6 +184,52 @@ fn a_question_ends_and_a_method_without_a_domain_cannot_be_used() {
     let mut world = World::new("[accounts]\nmethods = ['webauthn']\n");
     let refused = world.enrol_begin("webauthn", None);
     assert_eq!(reason(&refused), "method-not-allowed");
+}
+
+#[test]
+fn a_line_of_text_cannot_ask_for_a_passkey() {
+    let (mut world, mut authenticator) = with_passkey("");
+    let over = |surface| {
+        Action::Begin(SignIn {
+            surface,
+            ..sign_in()
+        })
+    };
+    let refused = world.act(over(Surface::PROMPT));
+    assert!(
+        !matches!(refused.outcome, Outcome::Challenge(_)),
+        "{:?}",
+        refused.outcome
+    );
+    let challenge = world.act(over(Surface::PROMPT | Surface::REDIRECT));
+    let given = authenticator.get(&challenge.outcome);
+    assert!(is_allowed(&world.give(&challenge, &given)));
+}
+
+/// A passkey that verified its user is two factors where the policy says so (M02), even after a first factor of its own class.
+#[test]
+fn a_verified_passkey_is_two_factors_by_policy() {
+    for (two_factors, flags, amr) in [
+        (true, UP | UV, &["pop", "user", "mfa"][..]),
+        (true, UP, &["pop", "user"]),
+        (false, UP | UV, &["pop", "user"]),
+    ] {
+        let document = policy(&format!("two-factors = {two_factors}\n"))
+            .replace("[accounts]\n", "[accounts]\nfirst-factor = 'possession'\n");
+        let mut world = World::new(&document);
+        let mut authenticator = Authenticator::new(Key::es256(1), 1);
+        authenticator.flags = flags;
+        let claims = world.enrol(&mut authenticator, None);
+        assert_eq!(claims.amr, amr);
+        assert_eq!(claims.level, if amr.len() == 3 { 3 } else { 1 });
+    }
+}
+
+#[test]
+fn certified_models_have_to_be_named() {
+    let document = policy("attestation = 'certified'\n");
+    let errors = cofactor_guest::policy::compile(&document).expect_err("no models");
+    assert_eq!(errors[0].field, "webauthn.attestation");
 }
 
 #[test]
