@@ -21,6 +21,7 @@ mod edges;
 mod enrolment;
 mod fatigue;
 mod input;
+mod notification;
 mod ocra;
 mod otp;
 mod phone;

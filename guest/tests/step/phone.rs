@@ -10,8 +10,11 @@ use ed25519_dalek::Signer as _;
 use p256::ecdsa::{Signature, SigningKey};
 use sha2::{Digest, Sha256};
 
-use super::world::World;
+use super::world::{World, is_allowed};
 
+/// A policy that knows it.
+pub const METHODS: &str = "[accounts]\nmethods = ['totp', 'push']\n";
+pub const MINUTE: u64 = 60_000;
 pub const APPROVED: PhoneDecision = PhoneDecision::Approved;
 pub const DENIED: PhoneDecision = PhoneDecision::Denied;
 pub const FRAUD: PhoneDecision = PhoneDecision::Fraud;
@@ -197,6 +200,41 @@ impl World {
             pending.clone(),
             notification(&begun).expect("a notification"),
         )
+    }
+}
+
+/// A user whose telephone is asked first, and who has no other way in.
+pub fn with_phone(document: &str) -> (World, Phone) {
+    let mut world = World::new(&format!("{METHODS}{document}"));
+    let phone = Phone::new(1);
+    world.enrol_phone(&phone);
+    (world, phone)
+}
+
+/// A user whose telephone is asked first, and who has a code as well.
+pub fn with_both(document: &str) -> (World, Phone) {
+    let mut world = World::with_totp(&format!("{METHODS}{document}"));
+    let phone = Phone::new(1);
+    world.enrol_phone(&phone);
+    let credential = world.account().credentials[1].id.text();
+    let session = world.session();
+    let change = cofactor_guest::contract::ManagementChange::SetDefault(credential);
+    world.manage(change, Some(session));
+    (world, phone)
+}
+
+/// Signs in by notification, and says whether the browser was let in.
+pub fn approve(world: &mut World, phone: &Phone) -> bool {
+    let (pending, told) = world.ask_phone();
+    world.phone(phone.answer(&told, APPROVED, Some(&number(&pending))));
+    is_allowed(&world.poll(&pending.challenge))
+}
+
+/// What a device or an administrator is told.
+pub fn done(transition: &Transition) -> &str {
+    match &transition.outcome {
+        Outcome::Done(done) => &done.reason,
+        other => panic!("{other:?}"),
     }
 }
 
