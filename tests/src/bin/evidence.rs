@@ -1,6 +1,7 @@
-//! Proves by a run's report, and not by the source, that every attack of the catalogue has tests that ran and passed, or a
-//! capability that is named to carry it. Usage: `attack-report tests/attacks.toml REPORT`. Beside the report the run leaves
-//! `skipped.txt` (tests that did nothing, for want of a program) and `notes.txt` (what a reader should know).
+//! Proves by a run's report, and not by the source, that every attack of the catalogue, and every feature, has tests that ran
+//! and passed, or a capability that is named to carry it. Usage: `evidence tests/attacks.toml tests/coverage.md REPORT`.
+//! Beside the report the run leaves `skipped.txt` (tests that did nothing, for want of a program) and `notes.txt` (what a
+//! reader should know).
 #![allow(clippy::print_stdout)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,9 +14,28 @@ use serde::Deserialize;
 /// The catalogue: what has to be in the list, whatever the list says.
 const CATALOGUE: &str = include_str!("../../vectors/attacks.json");
 
-#[derive(Deserialize)]
+/// The features that have to be in the table: those of Azure MFA (S), methods beyond them (M), and what an engine must get
+/// right (E).
+const FEATURES: &[(&str, &[u8])] = &[
+    (
+        "S",
+        &[
+            1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24,
+            25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38,
+        ],
+    ),
+    ("M", &[1, 2, 3, 4, 5, 6, 9, 11]),
+    (
+        "E",
+        &[
+            1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20,
+        ],
+    ),
+];
+
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Attack {
+struct Claim {
     /// Names of tests, each found in the report as `test NAME ... ok`; a name may be the end of a longer path.
     #[serde(default)]
     tests: Vec<String>,
@@ -25,11 +45,13 @@ struct Attack {
 
 fn main() -> anyhow::Result<ExitCode> {
     let mut arguments = std::env::args().skip(1);
-    let (list, report) = (
+    let (attacks, table, report) = (
         arguments.next().context("which attacks?")?,
+        arguments.next().context("which coverage?")?,
         arguments.next().context("which report?")?,
     );
-    let attacks = toml::from_str(&std::fs::read_to_string(&list)?).context(list)?;
+    let attacks = toml::from_str(&std::fs::read_to_string(&attacks)?).context(attacks)?;
+    let features = coverage(&std::fs::read_to_string(&table)?).context(table)?;
     let beside = |name| {
         let file = Path::new(&report).with_file_name(name);
         std::fs::read_to_string(file).unwrap_or_default()
@@ -43,22 +65,57 @@ fn main() -> anyhow::Result<ExitCode> {
     let (passed, ignored) = (count("ok"), count("ignored"));
     let failed = run.results.len() - passed - ignored;
     println!("tests: {passed} passed, {failed} failed, {ignored} ignored");
-    let summary = judge(&attacks, &catalogue()?, &run);
-    println!(
-        "attacks: {} listed, {} answered by tests that passed, {} not shown for want of a program, {} for a later capability",
-        attacks.len(),
-        summary.shown,
-        summary.skipped.len(),
-        summary.later
-    );
-    for line in summary.skipped.iter().chain(&summary.wrong) {
-        println!("  {line}");
+    let mut complete = true;
+    for (what, claims, ids) in [
+        ("attacks", attacks, catalogue()?),
+        ("features", features, features_known()),
+    ] {
+        let summary = judge(&claims, &ids, &run);
+        println!(
+            "{what}: {} listed, {} answered by tests that passed, {} not shown for want of a program, {} for a later capability",
+            claims.len(),
+            summary.shown,
+            summary.skipped.len(),
+            summary.later
+        );
+        for line in summary.skipped.iter().chain(&summary.wrong) {
+            println!("  {line}");
+        }
+        complete &= summary.wrong.is_empty();
     }
-    Ok(if summary.wrong.is_empty() {
+    Ok(if complete {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// The rows of a table of Markdown: an id, what it is, and the names of its tests in back quotes, or what will carry it.
+fn coverage(table: &str) -> anyhow::Result<BTreeMap<String, Claim>> {
+    let mut claims = BTreeMap::new();
+    for line in table.lines() {
+        let cells: Vec<_> = line.split('|').map(str::trim).collect();
+        let ["", id, _, proof, ""] = cells.as_slice() else {
+            continue;
+        };
+        if !id.starts_with(|first: char| first.is_ascii_uppercase()) {
+            continue;
+        }
+        let quoted = proof.split('`').skip(1).step_by(2);
+        let tests: Vec<String> = quoted.map(str::to_owned).collect();
+        let later = proof.strip_prefix("later: ").map(str::to_owned);
+        let claim = Claim { tests, later };
+        if claims.insert((*id).to_owned(), claim).is_some() {
+            anyhow::bail!("{id} is there twice");
+        }
+    }
+    Ok(claims)
+}
+
+fn features_known() -> BTreeSet<String> {
+    let ids = FEATURES.iter();
+    ids.flat_map(|(group, numbers)| numbers.iter().map(move |at| format!("{group}{at:02}")))
+        .collect()
 }
 
 /// The ids of the catalogue.
@@ -146,10 +203,10 @@ struct Summary {
     wrong: Vec<String>,
 }
 
-fn judge(attacks: &BTreeMap<String, Attack>, catalogue: &BTreeSet<String>, run: &Run) -> Summary {
+fn judge(claims: &BTreeMap<String, Claim>, catalogue: &BTreeSet<String>, run: &Run) -> Summary {
     let mut summary = Summary::default();
     for id in catalogue {
-        if !attacks.contains_key(id) {
+        if !claims.contains_key(id) {
             summary.wrong.push(format!("{id}: is not listed"));
         }
     }
@@ -159,12 +216,12 @@ fn judge(attacks: &BTreeMap<String, Attack>, catalogue: &BTreeSet<String>, run: 
         let how = "skipped tests did not give their names: run with RUST_TEST_THREADS=2";
         summary.wrong.push(how.to_owned());
     }
-    for (id, attack) in attacks {
+    for (id, claim) in claims {
         if !catalogue.contains(id) {
             summary.wrong.push(format!("{id}: is not in the catalogue"));
         }
-        if attack.tests.is_empty() {
-            match attack.later {
+        if claim.tests.is_empty() {
+            match claim.later {
                 Some(_) => summary.later += 1,
                 None => summary.wrong.push(format!(
                     "{id}: neither a test nor a capability that will carry it"
@@ -173,7 +230,7 @@ fn judge(attacks: &BTreeMap<String, Attack>, catalogue: &BTreeSet<String>, run: 
             continue;
         }
         let without = |proof| -> Vec<_> {
-            let tests = attack.tests.iter();
+            let tests = claim.tests.iter();
             tests.filter(|test| run.of(test) == proof).collect()
         };
         let (missing, skipped) = (without(Proof::Missing), without(Proof::Skipped));
@@ -191,14 +248,14 @@ fn judge(attacks: &BTreeMap<String, Attack>, catalogue: &BTreeSet<String>, run: 
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
 
     const REPORT: &str = "test a::one ... ok\ntest b::two ... FAILED\ntest c::two ... ok\ntest d::three ... ok\n\
                           test e::four - should panic ... ok\ntest f::five ... ignored\n";
 
-    fn listed(text: &str) -> BTreeMap<String, Attack> {
+    fn listed(text: &str) -> BTreeMap<String, Claim> {
         toml::from_str(text).unwrap()
     }
 
@@ -252,6 +309,17 @@ mod tests {
                 .len(),
             1
         );
+    }
+
+    #[test]
+    fn a_table_names_tests_or_what_will_carry_a_feature() {
+        let table = "| id | what | tests |\n|---|---|---|\n| S01 | a call | `voice::one`, `two` |\n| S13 | reports | later: Reports |\n";
+        let claims = coverage(table).unwrap();
+        assert_eq!(claims.len(), 2);
+        assert_eq!(claims["S01"].tests, ["voice::one", "two"]);
+        assert_eq!(claims["S13"].later.as_deref(), Some("Reports"));
+        assert!(coverage(&table.repeat(2)).is_err(), "twice");
+        assert_eq!(features_known().len(), 66);
     }
 
     #[test]
