@@ -8,6 +8,7 @@
 //! | [`program`] | real programs, started and gone afterwards |
 //! | [`promises`] | what every store promises, as tests that any of them can run |
 //! | [`server`] | a running host, with its operator and a program that calls it |
+//! | [`tour`] | a user of every method, written down as a scenario |
 //! | [`nginx`] | a real nginx as docs/nginx.md has it, before a host and an application |
 //! | [`application`] | what is protected |
 //! | [`visitor`] | a person with a browser that keeps cookies |
@@ -30,4 +31,5 @@ pub mod program;
 pub mod promises;
 pub mod scenario;
 pub mod server;
+pub mod tour;
 pub mod visitor;

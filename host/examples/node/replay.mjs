@@ -124,7 +124,7 @@ function print(value) {
 }
 
 const component = await import('./component/cofactor.js');
-const verifier = new Verifier(component, readFileSync(new URL('../../../wit/types.wit', import.meta.url), 'utf8'));
+const verifier = new Verifier(component, readFileSync(new URL('./types.wit', import.meta.url), 'utf8'));
 for (const path of process.argv.slice(2)) {
   const lines = readFileSync(path, 'utf8').split('\n');
   let scenario;

@@ -7,7 +7,7 @@ import * as component from './component/cofactor.js'; // cofactor component --wr
 import { Verifier } from './cofactor.mjs';
 
 const random = (length) => randomBytes(length).toString('hex');
-const verifier = new Verifier(component, readFileSync('../../../wit/types.wit', 'utf8'));
+const verifier = new Verifier(component, readFileSync('types.wit', 'utf8'));
 const policy = verifier.compilePolicy('').bytes;
 const keys = [{ id: 1, secret: random(32) }]; // One for each account, kept by the host.
 let record = null; // The account: what the host stores, unread.

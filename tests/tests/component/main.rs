@@ -7,6 +7,7 @@
     missing_docs
 )]
 
+mod anywhere;
 mod constant_time;
 mod contract;
 mod cost;
