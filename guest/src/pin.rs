@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use crate::account::Pin;
 use crate::contract::{Context, Fault};
 use crate::entropy::{KeyedDigest, Seed};
+use crate::methods::{Asking, Nature};
 use crate::policy::{self, PinOrder};
 use crate::throttle::Failures;
 
@@ -99,6 +100,11 @@ pub fn is_weak(policy: &policy::Pin, text: &str) -> bool {
     let first = differences.next();
     let runs = differences.all(|difference| Some(difference) == first);
     repeats || runs
+}
+
+/// Whether a PIN can be typed with this method's answers: they are short codes, typed where the user signs in.
+pub fn goes_with(nature: &Nature) -> bool {
+    nature.guessable && nature.asking != Asking::Message && !nature.last_resort
 }
 
 /// The PIN and the code in what was typed in one field. None if it is too short for both.

@@ -17,6 +17,7 @@ impl Reader {
             self.judge(&policy, rule);
         }
         self.judge_attestation(&policy);
+        self.judge_pin(&policy);
         let sections = self.sections(&policy);
         if !self.report.errors.is_empty() {
             self.report.sort();
@@ -101,6 +102,18 @@ impl Reader {
             .zip(&KEYS)
             .find(|(_, key)| key.path == path)
             .map_or(Given::NOTHING, |(given, _)| *given)
+    }
+
+    /// A PIN is typed with a code, so that what has none cannot go with it.
+    fn judge_pin(&mut self, policy: &Policy<'_>) {
+        let mut natures = policy.pin.methods.natures();
+        let alone = natures.find(|nature| !crate::pin::goes_with(nature));
+        if let (Some(place), Some(nature)) = (self.given("pin.methods").place, alone) {
+            let problem = ["`", nature.name, "` does not go with a PIN: no code is typed"].concat();
+            let help = "methods with a code to type, such as [\"totp\"]; for calls, voice.answer = \"pin\"";
+            self.report
+                .error(place, "pin.methods", problem, help.into());
+        }
     }
 
     /// Judges one rule, unless one of its keys could not be read; the key that was written last is blamed.

@@ -138,6 +138,16 @@ pub(super) fn administer(
             account.devices.clear();
             Kind::DevicesForgotten
         }
+        AdministrationChange::RemoveCredential(id) if manage::programs(id).is_some() => {
+            let method = manage::programs(id).unwrap_or(0);
+            return Ok(
+                if manage::remove_all(step, account, method, facts(), notes) {
+                    done
+                } else {
+                    refuse(Reason::CredentialUnknown, facts(), notes)
+                },
+            );
+        }
         AdministrationChange::RemoveCredential(id) => {
             let id = CredentialId::parse(id);
             let Some(at) = account

@@ -3,7 +3,7 @@
 use super::Step;
 use super::bypass;
 use super::pin;
-use super::ruling::{Notes, Ruling};
+use super::ruling::{Notes, Ruling, number};
 use crate::account::{Account, Device, MAX_LABEL, Resolution};
 use crate::audit::Kind;
 use crate::authorize::is_ahead;
@@ -73,6 +73,12 @@ pub(super) fn manage(
         }
         ManagementChange::Other(_) => return refuse(Reason::MethodNotAllowed, notes),
     };
+    if let (ManagementChange::Remove(_), Some(method)) = (&management.change, programs(id)) {
+        return match remove_all(step, account, method, Vec::new(), notes) {
+            true => changed,
+            false => refuse(Reason::CredentialUnknown, notes),
+        };
+    }
     let id = CredentialId::parse(id);
     let Some(at) = account
         .credentials
@@ -129,6 +135,51 @@ pub(super) fn manage(
         credential: id,
         issued: false,
     }))
+}
+
+/// The method that a name in the place of an id stands for: one for programs, all of whose credentials can go at once.
+pub(super) fn programs(id: &str) -> Option<u8> {
+    methods::number_of(id)
+        .filter(|number| methods::nature_of(*number).is_some_and(|nature| nature.for_programs))
+}
+
+/// Removes every credential of a method, as [`remove`] does one. False if there is none.
+pub(super) fn remove_all(
+    step: &Step<'_>,
+    account: &mut Account,
+    method: u8,
+    mut facts: Vec<Fact>,
+    notes: &mut Notes,
+) -> bool {
+    let before = account.credentials.len();
+    let Some(first) = account
+        .credentials
+        .iter()
+        .find(|it| it.method == method)
+        .cloned()
+    else {
+        return false;
+    };
+    let scene = step.scene(ChallengeId::default(), None, account);
+    let claims: Vec<_> = account
+        .credentials
+        .iter()
+        .filter(|it| it.method == method)
+        .flat_map(|it| methods::claims(&scene, it, false))
+        .collect();
+    notes.claims.extend(claims);
+    account.credentials.retain(|it| it.method != method);
+    account.factors_changed();
+    facts.push(number("count", (before - account.credentials.len()) as u64));
+    facts.sort();
+    notes.audit(
+        Kind::CredentialRemoved,
+        Reason::SuccessfullyCompleted,
+        Some(&first),
+        facts,
+    );
+    notes.notice("credential-removed", Some(&first));
+    true
 }
 
 /// Removes a credential: sessions of before are over, and the user is told.

@@ -277,3 +277,36 @@ fn unknown_users_have_a_pin_that_takes_as_long_to_look_at() {
     assert_eq!(public_reason(&answer), "incorrect-code");
     assert_eq!(world.account().pin.unwrap().failures.count, 1);
 }
+
+#[test]
+fn a_pin_goes_with_typed_codes_alone() {
+    for alone in [
+        "recovery-code",
+        "temporary-pass",
+        "app-password",
+        "webauthn",
+        "push",
+    ] {
+        let document = format!("[pin]\nmethods = ['totp', '{alone}']\n");
+        let errors = cofactor_guest::policy::compile(&document).expect_err(alone);
+        assert_eq!(
+            (errors[0].line, errors[0].field.as_str()),
+            (2, "pin.methods"),
+            "{alone}"
+        );
+    }
+}
+
+#[test]
+#[ignore = "says how long a PIN takes, for docs/policy.md"]
+fn what_a_pin_costs() {
+    for iterations in [1_000, 10_000, 40_000] {
+        let mut world = with_pin(&format!(
+            "[pin]\nmethods = ['totp']\niterations = {iterations}\n"
+        ));
+        let code = world.code(0);
+        let start = std::time::Instant::now();
+        assert!(is_allowed(&world.sign_in(&format!("{PIN}{code}"))));
+        println!("{iterations}: {:?}", start.elapsed());
+    }
+}

@@ -201,3 +201,36 @@ fn app_passwords_are_revoked_singly() {
     assert_eq!(reason(&connect(&mut world, &first)), "incorrect-code");
     assert!(is_allowed(&connect(&mut world, &second)));
 }
+
+#[test]
+fn app_passwords_are_revoked_all_at_once() {
+    for administrator in [false, true] {
+        let (mut world, first) = with_password(POLICY);
+        let session = world.session();
+        let second = password(&create(&mut world, Some("mail"), Some(session.clone())));
+        let all = || "app-password".to_owned();
+        let removed = if administrator {
+            world.administer(Do::RemoveCredential(all()))
+        } else {
+            world.manage(Manage::Remove(all()), Some(session))
+        };
+        assert!(matches!(removed.outcome, Outcome::Done(_)), "{removed:?}");
+        assert_eq!(removed.audit.len(), 1);
+        let count = ("count".to_owned(), "2".to_owned());
+        assert!(removed.audit[0].facts.contains(&count));
+        assert_eq!(world.account().credentials.len(), 1);
+        assert_eq!(
+            reason(&world.administer(Do::RemoveCredential(all()))),
+            "credential-unknown"
+        );
+        // What people sign in with never goes like this.
+        assert_eq!(
+            reason(&world.administer(Do::RemoveCredential("totp".into()))),
+            "credential-unknown"
+        );
+        world.application = "mail".into();
+        for old in [first, second] {
+            assert!(!is_allowed(&connect(&mut world, &old)));
+        }
+    }
+}
