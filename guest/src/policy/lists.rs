@@ -75,7 +75,7 @@ pub(crate) const RISKS: [&str; 4] = ["unknown", "low", "medium", "high"];
 /// States of an account, by the numbers of `account::State`.
 pub(crate) const STATES: [&str; 3] = ["disabled", "enabled", "enforced"];
 /// How many networks, or countries, a location may have.
-pub(crate) const MAX_NETWORKS: usize = 200;
+pub(crate) const MAX_NETWORKS: usize = 100;
 /// How many alternatives a strength may have.
 pub(crate) const MAX_SETS: usize = 16;
 /// How long the names of rules, locations and strengths may be, in octets.

@@ -3,7 +3,8 @@
 //! A preset is what it changes in the defaults, and what its standard says about values that an operator may still write: those
 //! are warnings, because the operator has the last word. The numbers are argued in docs/policy.md.
 
-use super::{DAY, HOUR, MINUTE, SECOND};
+use super::{DAY, HOUR, MINUTE, Methods, SECOND};
+use crate::methods::{hotp, totp};
 
 /// Names of the presets, as `describe` lists them.
 pub const NAMES: [&str; 5] = ["entra", "mfa-server", "nist", "pci", "asvs"];
@@ -15,6 +16,8 @@ pub(crate) struct Preset {
     pub(crate) values: &'static [(&'static str, u32)],
     /// What its standard says about keys that the operator sets.
     pub(crate) advice: &'static [Advice],
+    /// What its standard says about rules that let users pass because of where they are.
+    pub(crate) skips: Option<&'static str>,
 }
 
 /// A value that is legal, but that somebody should know about.
@@ -58,34 +61,107 @@ impl Rule {
 }
 
 pub(crate) static PRESETS: [Preset; 5] = [
-    // Entra ID takes time-based hardware tokens only, and five of them.
+    // Entra ID takes time-based hardware tokens only, and five of them; it matches numbers of two digits and lets users put
+    // registering off three times, for a day each.
     Preset {
         name: "entra",
         values: &[
-            ("accounts.methods", TOTP_ONLY),
+            ("totp.window", 1),
+            ("totp.drift-cap", 1),
+            ("totp.resync-window", 10),
+            ("hotp.resync-window", 100),
+            ("push.number-length", 2),
+            ("sms.digits", 6),
+            ("sms.lifetime", 180 * SECOND as u32),
+            ("email.digits", 8),
+            ("email.possession", 0),
+            ("throttle.delay-after", 3),
+            ("throttle.lock-after", 10),
+            ("throttle.account-lock-after", 50),
+            ("throttle.ceiling", 100),
+            ("devices.lifetime", (14 * DAY / SECOND) as u32),
+            ("cache.lifetime", 0),
+            ("bypass.allowed", 1),
+            ("bypass.by-user", 0),
+            ("bypass.lifetime", 300 * SECOND as u32),
+            ("accounts.may-disable", 0),
+            ("enrolment.snooze", (DAY / SECOND) as u32),
+            ("fraud.block", 1),
+            ("fraud.block-for", (90 * DAY / SECOND) as u32),
+            ("accounts.methods", TOTP),
             ("accounts.max-credentials", 5),
+            ("enrolment.snoozes", 3),
         ],
         advice: &[Advice {
             path: "accounts.methods",
-            is_fine: |v| v == TOTP_ONLY,
+            is_fine: |v| v & HOTP == 0,
             why: "Entra ID has no counter-based tokens",
             help: "[\"totp\"]",
         }],
+        skips: None,
     },
-    // Users were imported; a name that was not there was refused ("require user match").
+    // Users were imported; a name that was not there was refused ("require user match"). A text was good for five minutes.
     Preset {
         name: "mfa-server",
-        values: &[("accounts.provision", KNOWN_ONLY)],
+        values: &[
+            ("totp.window", 1),
+            ("totp.drift-cap", 1),
+            ("totp.resync-window", 10),
+            ("hotp.resync-window", 100),
+            ("push.number-length", 6),
+            ("sms.digits", 6),
+            ("sms.lifetime", 300 * SECOND as u32),
+            ("email.digits", 8),
+            ("email.possession", 0),
+            ("throttle.delay-after", 3),
+            ("throttle.lock-after", 10),
+            ("throttle.account-lock-after", 50),
+            ("throttle.ceiling", 100),
+            ("devices.lifetime", 0),
+            ("cache.lifetime", 0),
+            ("bypass.allowed", 1),
+            ("bypass.by-user", 0),
+            ("bypass.lifetime", 300 * SECOND as u32),
+            ("accounts.may-disable", 0),
+            ("enrolment.snooze", 0),
+            ("fraud.block", 1),
+            ("fraud.block-for", (90 * DAY / SECOND) as u32),
+            ("accounts.provision", KNOWN_ONLY),
+        ],
         advice: &[],
+        skips: None,
     },
-    // SP 800-63B-4: growing waits of 30 s to an hour (3.2.2), sessions of AAL2 (2.2.3).
+    // SP 800-63B-4: growing waits of 30 s to an hour (3.2.2), sessions of AAL2 (2.2.3), no cookie in the place of a factor (5.1).
     Preset {
         name: "nist",
         values: &[
+            ("totp.window", 1),
+            ("totp.drift-cap", 1),
+            ("totp.resync-window", 10),
+            ("hotp.resync-window", 100),
+            ("push.number-length", 6),
+            ("sms.digits", 6),
+            ("sms.lifetime", 180 * SECOND as u32),
+            ("email.digits", 8),
+            ("email.possession", 0),
+            ("throttle.delay-after", 3),
+            ("throttle.lock-after", 10),
+            ("throttle.account-lock-after", 50),
+            ("throttle.ceiling", 100),
+            ("devices.lifetime", 0),
+            ("cache.lifetime", 0),
+            ("bypass.allowed", 1),
+            ("bypass.by-user", 0),
+            ("bypass.lifetime", 300 * SECOND as u32),
+            ("accounts.may-disable", 0),
+            ("enrolment.snooze", 0),
+            ("fraud.block", 1),
+            ("fraud.block-for", (90 * DAY / SECOND) as u32),
             ("throttle.delay-base", 30 * SECOND as u32),
             ("throttle.delay-max", HOUR as u32),
             ("session.lifetime", 12 * HOUR as u32),
             ("session.idle", HOUR as u32),
+            ("pin.least", 8),
         ],
         advice: &[
             Advice {
@@ -100,13 +176,80 @@ pub(crate) static PRESETS: [Preset; 5] = [
                 why: "SP 800-63B-4 section 3.2.2 wants guessing limited",
                 help: "a number over 0",
             },
+            Advice {
+                path: "totp.period",
+                is_fine: |v| v <= 120 * SECOND as u32,
+                why: "SP 800-63B-4 section 3.1.4.1 changes a code at least every two minutes",
+                help: "at most \"2m\"",
+            },
+            Advice {
+                path: "devices.lifetime",
+                is_fine: |v| v == 0,
+                why: "SP 800-63B-4 section 5.1 lets no remembered browser stand in for authentication",
+                help: "0s",
+            },
+            Advice {
+                path: "push.number-length",
+                is_fine: |v| v == 6,
+                why: "SP 800-63B-4 section 3.1.3.2 wants six digits that go from one device to the other",
+                help: "6",
+            },
+            Advice {
+                path: "accounts.methods",
+                is_fine: |v| v & EMAIL == 0,
+                why: "SP 800-63B-4 section 3.1.3.1 forbids e-mail for authentication",
+                help: "methods without `email`",
+            },
+            Advice {
+                path: "email.possession",
+                is_fine: |v| v == 0,
+                why: "SP 800-63B-4 section 3.1.3.1 forbids e-mail for authentication",
+                help: "false",
+            },
+            Advice {
+                path: "accounts.methods",
+                is_fine: |v| v & PSTN == 0,
+                why: "SP 800-63B-4 section 3.2.9 restricts texts and calls: it wants an alternative, a notice to users and a plan to leave them",
+                help: "methods that do not go through the telephone network",
+            },
+            Advice {
+                path: "pin.least",
+                is_fine: |v| v >= 8,
+                why: "a PIN that is verified here is a password beside another factor: SP 800-63B-4 section 3.1.1.2 wants eight characters",
+                help: "at least 8",
+            },
         ],
+        skips: Some(
+            "SP 800-63B-4 section 2: where somebody is never stands in for a factor; the sign-in stays at level 1",
+        ),
     },
-    // PCI DSS 4.0.1: 8.3.4 (ten attempts, thirty minutes), 8.2.8 (fifteen minutes idle).
+    // PCI DSS 4.0.1: 8.3.4 (ten attempts, thirty minutes), 8.2.8 (fifteen minutes idle), 8.5.1 (nobody passes without, but for a
+    // time and with a documented reason: bypasses stay, as they are just that).
     Preset {
         name: "pci",
         values: &[
+            ("totp.window", 1),
+            ("totp.drift-cap", 1),
+            ("totp.resync-window", 10),
+            ("hotp.resync-window", 100),
+            ("push.number-length", 6),
+            ("sms.digits", 6),
+            ("sms.lifetime", 180 * SECOND as u32),
+            ("email.digits", 8),
+            ("email.possession", 0),
+            ("throttle.delay-after", 3),
             ("throttle.lock-after", 10),
+            ("throttle.account-lock-after", 50),
+            ("throttle.ceiling", 100),
+            ("devices.lifetime", 0),
+            ("cache.lifetime", 0),
+            ("bypass.allowed", 1),
+            ("bypass.by-user", 0),
+            ("bypass.lifetime", 300 * SECOND as u32),
+            ("accounts.may-disable", 0),
+            ("enrolment.snooze", 0),
+            ("fraud.block", 1),
+            ("fraud.block-for", (90 * DAY / SECOND) as u32),
             ("throttle.lock-for", 30 * MINUTE as u32),
             ("session.idle", 15 * MINUTE as u32),
         ],
@@ -129,9 +272,40 @@ pub(crate) static PRESETS: [Preset; 5] = [
                 why: "PCI DSS 8.2.8 ends a session that is idle for 15 minutes",
                 help: "at most \"15m\"",
             },
+            Advice {
+                path: "devices.lifetime",
+                is_fine: |v| v == 0,
+                why: "PCI DSS 8.5.1: nobody passes without all factors",
+                help: "0s",
+            },
+            Advice {
+                path: "accounts.may-disable",
+                is_fine: |v| v == 0,
+                why: "PCI DSS 8.5.1: nobody passes without all factors, administrators neither",
+                help: "false",
+            },
+            Advice {
+                path: "enrolment.snooze",
+                is_fine: |v| v == 0,
+                why: "PCI DSS 8.5.1: nobody passes without all factors",
+                help: "\"0s\"",
+            },
+            Advice {
+                path: "bypass.by-user",
+                is_fine: |v| v == 0,
+                why: "PCI DSS 8.5.1: an exception is authorised by management",
+                help: "false",
+            },
+            Advice {
+                path: "email.possession",
+                is_fine: |v| v == 0,
+                why: "PCI DSS 8.5.1 wants two types of factors, and a mailbox is mostly behind the first one",
+                help: "false",
+            },
         ],
+        skips: Some("PCI DSS 8.5.1: nobody passes without all factors, wherever they are"),
     },
-    // ASVS 5.0.0, the strict choice of every contradiction: 6.5.5 (a code lives 30 s), 6.3.1 (locks early).
+    // ASVS 5.0.0, the strict choice of every contradiction: 6.5.5 (a code lives 30 s), 6.3.1 (locks early), 6.5.4 (20 bits and more).
     Preset {
         name: "asvs",
         values: &[
@@ -139,7 +313,24 @@ pub(crate) static PRESETS: [Preset; 5] = [
             ("totp.drift-cap", 0),
             ("totp.resync-window", 0),
             ("hotp.resync-window", 0),
+            ("push.number-length", 6),
+            ("sms.digits", 8),
+            ("sms.lifetime", 180 * SECOND as u32),
+            ("email.digits", 8),
+            ("email.possession", 0),
+            ("throttle.delay-after", 3),
             ("throttle.lock-after", 5),
+            ("throttle.account-lock-after", 50),
+            ("throttle.ceiling", 100),
+            ("devices.lifetime", 0),
+            ("cache.lifetime", 0),
+            ("bypass.allowed", 1),
+            ("bypass.by-user", 0),
+            ("bypass.lifetime", 300 * SECOND as u32),
+            ("accounts.may-disable", 0),
+            ("enrolment.snooze", 0),
+            ("fraud.block", 1),
+            ("fraud.block-for", (90 * DAY / SECOND) as u32),
         ],
         advice: &[
             Advice {
@@ -178,12 +369,61 @@ pub(crate) static PRESETS: [Preset; 5] = [
                 why: "the strict profile locks at the fifth failure",
                 help: "at most 5",
             },
+            Advice {
+                path: "sms.digits",
+                is_fine: |v| v >= 7,
+                why: "ASVS 6.5.4 wants 20 bits, and six digits are a little less",
+                help: "7 or 8",
+            },
+            Advice {
+                path: "email.digits",
+                is_fine: |v| v >= 7,
+                why: "ASVS 6.5.4 wants 20 bits, and six digits are a little less",
+                help: "7 or 8",
+            },
+            Advice {
+                path: "push.number-length",
+                is_fine: |v| v == 6,
+                why: "the strict profile matches six digits (ASVS 6.6.4)",
+                help: "6",
+            },
+            Advice {
+                path: "accounts.methods",
+                is_fine: |v| v & EMAIL == 0,
+                why: "ASVS 6.3.6 takes no e-mail for a factor",
+                help: "methods without `email`",
+            },
+            Advice {
+                path: "email.possession",
+                is_fine: |v| v == 0,
+                why: "ASVS 6.3.6 takes no e-mail for a factor",
+                help: "false",
+            },
+            Advice {
+                path: "accounts.methods",
+                is_fine: |v| v & PSTN == 0,
+                why: "ASVS 6.6.1 takes texts and calls only beside alternatives, and not at all at level 3",
+                help: "methods that do not go through the telephone network",
+            },
+            Advice {
+                path: "devices.lifetime",
+                is_fine: |v| v == 0,
+                why: "the strict profile remembers no device",
+                help: "0s",
+            },
+            Advice {
+                path: "accounts.may-disable",
+                is_fine: |v| v == 0,
+                why: "ASVS 6.3.3 wants a second factor of everybody",
+                help: "false",
+            },
         ],
+        skips: Some("ASVS 6.3.4 wants every way in equally strong"),
     },
 ];
 
 /// What is unwise whatever the preset.
-pub(crate) static ADVICE: [Advice; 19] = [
+pub(crate) static ADVICE: [Advice; 20] = [
     Advice {
         path: "totp.window",
         is_fine: |v| v <= 1,
@@ -287,10 +527,16 @@ pub(crate) static ADVICE: [Advice; 19] = [
         help: "2",
     },
     Advice {
-        path: "application-default.required-level",
-        is_fine: |v| v != 3,
-        why: LEVEL_3,
-        help: "2",
+        path: "devices.lifetime",
+        is_fine: |v| v <= (30 * DAY / SECOND) as u32,
+        why: "a copied token lets its thief in for as long",
+        help: "at most \"30d\"",
+    },
+    Advice {
+        path: "accounts.may-disable",
+        is_fine: |v| v == 0,
+        why: "an account that is disabled passes on the first factor alone, for ever",
+        help: "false, and a rule with `until` and `why` for who needs it",
     },
     Advice {
         path: "accounts.shadows",
@@ -353,7 +599,8 @@ pub(crate) static RULES: [Rule; 9] = [
 /// An application that does not ask for a second factor.
 pub(crate) const LEVEL_1: &str = "level 1 is the first factor alone: no second factor is required";
 /// An application that nobody can enter.
-pub(crate) const LEVEL_3: &str = "no method of this component reaches level 3: nobody can enter";
+pub(crate) const LEVEL_3: &str =
+    "no method of accounts.methods is phishing-resistant: nobody can enter";
 /// An application that can be entered in a failure.
 pub(crate) const FAIL_OPEN: &str = "while the store cannot be reached, everybody with a first factor enters (ASVS 16.5.3 wants secure failure)";
 
@@ -361,8 +608,22 @@ const IGNORED: &str = "several authenticator apps ignore the algorithm and compu
 const SEVEN: &str =
     "the Key Uri Format knows 6 and 8 digits only, and several authenticator apps ignore others";
 const UNCOUNTED: &str = "nothing slows an address that tries many accounts";
-const TOTP_ONLY: u32 = 1;
 const KNOWN_ONLY: u32 = 1;
+const TOTP: u32 = methods(&[totp::NUMBER]);
+const HOTP: u32 = methods(&[hotp::NUMBER]);
+/// Texts and calls, by the numbers of their methods: the public telephone network.
+const PSTN: u32 = methods(&[4, 5]);
+/// By its method's number.
+const EMAIL: u32 = methods(&[8]);
+
+const fn methods(numbers: &[u8]) -> u32 {
+    let (mut set, mut rest) = (Methods::NONE, numbers);
+    while let [number, tail @ ..] = rest {
+        set = set.with(*number);
+        rest = tail;
+    }
+    set.bits()
+}
 
 pub(crate) fn find(name: &str) -> Option<&'static Preset> {
     PRESETS.iter().find(|preset| preset.name == name)

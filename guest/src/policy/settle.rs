@@ -3,8 +3,9 @@
 use super::compiled::{self, MAX_BYTES};
 use super::document::{Compiled, Given, HostPolicy, Observed, Reader};
 use super::keys::{self, KEYS};
-use super::presets::{ADVICE, Advice, Equal, RULES, Rule};
+use super::presets::{ADVICE, Advice, Equal, LEVEL_3, RULES, Rule};
 use super::report::{Place, PolicyError, decimal};
+use super::tables;
 use super::texts::{self, TEXTS};
 use super::values;
 use super::{Attestation, Policy, Source};
@@ -23,7 +24,7 @@ impl Reader {
             self.report.sort();
             return Err(self.report.errors);
         }
-        self.advise();
+        self.advise(tables::reaches_3(&policy));
         self.report.sort();
 
         policy.locations.0 = &sections.locations;
@@ -177,11 +178,16 @@ impl Reader {
     }
 
     /// Warns of what was written and is unwise.
-    fn advise(&mut self) {
+    fn advise(&mut self, reaches_3: bool) {
         let preset = self
             .preset
             .value
             .map_or(&[] as &[Advice], |preset| preset.advice);
+        let level = self.given("application-default.required-level");
+        if let (Some(place), Some(3), false) = (level.place, level.value, reaches_3) {
+            let path = "application-default.required-level";
+            self.report.warn(place, path, LEVEL_3.into(), "2".into());
+        }
         for advice in ADVICE.iter().chain(preset) {
             let Given {
                 place: Some(place),

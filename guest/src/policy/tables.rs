@@ -3,7 +3,7 @@
 use super::document::{Entry, Reader};
 use super::lists::{self, APPLICATION, EFFECTS, GREETING, LISTS, LOCATION, RULE, STRENGTH};
 use super::network::{EVERYTHING, Range};
-use super::presets::{FAIL_OPEN, LEVEL_1};
+use super::presets::{FAIL_OPEN, LEVEL_1, LEVEL_3};
 use super::report::{Report, listed, nearest, quoted};
 use super::sections::{self, Effect, Rule, Texts};
 use super::{Application, Methods, Policy};
@@ -28,6 +28,7 @@ impl Reader {
     pub(super) fn sections(&mut self, policy: &Policy<'_>) -> Sections {
         let mut out = Sections::default();
         let lists = core::mem::replace(&mut self.lists, [const { Vec::new() }; LISTS.len()]);
+        let skips = self.preset.value.and_then(|preset| preset.skips);
         let report = &mut self.report;
         for (list, entries) in LISTS.iter().zip(&lists) {
             // What is beyond the limit had its error.
@@ -48,6 +49,7 @@ impl Reader {
         };
         for rule in entries(RULE) {
             put_rule(report, rule, &names, &mut out);
+            advise_rule(report, rule, policy, skips);
         }
         for application in entries(APPLICATION) {
             put_application(report, application, &names, policy, &mut out);
@@ -58,6 +60,15 @@ impl Reader {
         }
         out
     }
+}
+
+/// Whether a method that the policy allows is phishing-resistant.
+pub(super) fn reaches_3(policy: &Policy<'_>) -> bool {
+    policy
+        .accounts
+        .methods
+        .natures()
+        .any(|nature| nature.level > 2)
 }
 
 /// What rules and applications name.
@@ -229,6 +240,23 @@ fn put_rule(report: &mut Report, entry: &Entry, names: &Names<'_>, out: &mut Sec
     rule.put(&mut out.rules);
 }
 
+/// Warns of what a rule says and is unwise.
+fn advise_rule(report: &mut Report, entry: &Entry, policy: &Policy<'_>, skips: Option<&str>) {
+    let people = entry.is_written("groups") || entry.is_written("users");
+    if let (Some(why), Some(0), false) = (skips, entry.number("then"), people) {
+        let help = "`require`, or groups with `until` and `why`".into();
+        report.warn(entry.place("then"), "rule.then", why.into(), help);
+    }
+    if entry.number("level") == Some(3) && !reaches_3(policy) {
+        report.warn(
+            entry.place("level"),
+            "rule.level",
+            LEVEL_3.into(),
+            "2".into(),
+        );
+    }
+}
+
 /// What a rule asks for.
 const DEMANDS: [&str; 4] = ["methods", "strength", "level", "max-age"];
 
@@ -362,9 +390,14 @@ fn put_application(
             "`closed`".into(),
         );
     }
-    if entry.number("required-level") == Some(1) {
+    let unwise = match entry.number("required-level") {
+        Some(1) => Some(LEVEL_1),
+        Some(3) if !reaches_3(policy) => Some(LEVEL_3),
+        _ => None,
+    };
+    if let Some(why) = unwise {
         let at = entry.place("required-level");
-        report.warn(at, "application.required-level", LEVEL_1.into(), "2".into());
+        report.warn(at, "application.required-level", why.into(), "2".into());
     }
     let name = entry.text("name").unwrap_or_default();
     sections::put_application(&mut out.applications, name, &application);
