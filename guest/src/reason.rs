@@ -124,11 +124,13 @@ pub enum Reason {
     CredentialExpired = 54,
     /// The policy does not allow a bypass, or no reason was given.
     BypassRefused = 55,
+    /// The telephone number was moved to another SIM or carrier a short time ago: nothing is sent there.
+    NumberSwapped = 56,
 }
 
 impl Reason {
     /// Every reason there is.
-    pub const ALL: [Self; 59] = [
+    pub const ALL: [Self; 60] = [
         Self::SuccessfullyCompleted,
         Self::RegistrationCompleted,
         Self::RegistrationRequired,
@@ -188,6 +190,7 @@ impl Reason {
         Self::UserNotVerified,
         Self::CredentialExpired,
         Self::BypassRefused,
+        Self::NumberSwapped,
     ];
 
     /// The name that the contract carries.
@@ -252,6 +255,7 @@ impl Reason {
             Self::UserNotVerified => "user-not-verified",
             Self::CredentialExpired => "credential-expired",
             Self::BypassRefused => "bypass-refused",
+            Self::NumberSwapped => "number-swapped",
         }
     }
 
@@ -273,6 +277,8 @@ impl Reason {
             | Self::CredentialExpired => Self::IncorrectCode,
             Self::ChallengeUnknown | Self::ChallengeBinding => Self::ChallengeExpired,
             Self::ClockFault => Self::ServiceError,
+            // Whoever has the number now is not to learn that it is known.
+            Self::NumberSwapped => Self::Undelivered,
             other => other,
         }
     }

@@ -6,6 +6,8 @@
 
 pub mod code;
 pub mod generated;
+pub mod number;
+mod oob;
 
 /// Declares the methods, in the order in which they are offered.
 macro_rules! methods {
@@ -35,6 +37,9 @@ methods!(
     hotp,
     ocra,
     push,
+    sms,
+    voice,
+    email,
     recovery_code,
     temporary_pass,
     app_password
@@ -338,6 +343,12 @@ pub trait Method: Sync {
     /// Whether only a browser's page can ask for it, so that a line of text is not enough.
     fn needs_browser(&self) -> bool {
         false
+    }
+
+    /// How many wrong answers from elsewhere end the wait. A device that has shown its number once has shown enough (PU-03).
+    fn tries(&self, policy: &Policy<'_>) -> u8 {
+        let _ = policy;
+        1
     }
 
     /// Whether a proof has the form of this credential's answers. One that fits none is meant for all of them.

@@ -249,7 +249,7 @@ fn errors_name_the_place_the_key_and_the_way_out() {
         ("[totp]\npreset = 'nist'", 2, 1, "totp.preset", "before the first table"),
         ("[accounts]\nmethods = []", 2, 11, "accounts.methods", "empty"),
         ("[accounts]\nmethods = ['totp', 'totp']", 2, 11, "accounts.methods", "twice"),
-        ("[accounts]\nmethods = ['sms']", 2, 11, "accounts.methods", "`sms` is not known"),
+        ("[accounts]\nmethods = ['fax']", 2, 11, "accounts.methods", "`fax` is not known"),
         ("[accounts]\nmethods = [['totp']]", 2, 11, "accounts.methods", "a list in a list"),
         ("[accounts]\nmethods = 'totp'", 2, 11, "accounts.methods", "a list of"),
         ("[enrolment]\nissuer = 'a:b'", 2, 10, "enrolment.issuer", "colon"),

@@ -35,4 +35,5 @@ mod repeat;
 mod rules;
 mod scenarios;
 mod webauthn;
+mod sms;
 mod world;

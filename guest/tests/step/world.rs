@@ -2,9 +2,9 @@
 
 use cofactor_guest::account::{Account, Credential};
 use cofactor_guest::contract::{
-    Action, Administration, AdministrationChange, Answer, Change, Claims, Context,
-    EnrolmentRequest, Event, Fault, Issuance, Key, Management, ManagementChange, Observation,
-    Origin, Outcome, Proof, SignIn, Surface, Transition,
+    Action, Administration, AdministrationChange, Answer, Change, Choice, Claims, Context,
+    EffectKind, EnrolmentRequest, Event, Fault, Issuance, Key, Management, ManagementChange,
+    Message, Observation, Origin, Outcome, Proof, SignIn, Surface, Transition,
 };
 use cofactor_guest::methods;
 use cofactor_guest::{policy, step};
@@ -56,6 +56,9 @@ pub struct World {
     pub observed: Vec<Observation>,
     pub refuse_before: u64,
     pub keys: Vec<Key>,
+    pub facts: Vec<(String, String)>,
+    /// What was counted under which name, and when.
+    pub counted: Vec<(String, u64)>,
     events: u64,
     /// Contexts handed out: no two have the same entropy.
     contexts: std::cell::Cell<u64>,
@@ -78,6 +81,8 @@ impl World {
                 id: 1,
                 secret: vec![9; 32],
             }],
+            facts: Vec::new(),
+            counted: Vec::new(),
             events: 0,
             contexts: std::cell::Cell::new(0),
         }
@@ -142,13 +147,34 @@ impl World {
             observed: self.observed.clone(),
             write_version: 0,
             refuse_before: self.refuse_before,
-            facts: Vec::new(),
+            facts: self.facts.clone(),
+        }
+    }
+
+    /// Runs a step, and once more with the counts that it wants to see.
+    fn run(&self, event: &Event) -> Result<Transition, Fault> {
+        match step::step(&self.context(), self.record.as_deref(), event) {
+            Err(Fault::Unobserved(asked)) => {
+                let mut context = self.context();
+                context.observed.extend(asked.into_iter().map(|mut asked| {
+                    let since = self.now.saturating_sub(asked.window);
+                    let counted = self.counted.iter();
+                    let counted = counted.filter(|(kind, at)| *kind == asked.kind && *at > since);
+                    asked.count = counted.count() as u32;
+                    asked
+                }));
+                step::step(&context, self.record.as_deref(), event)
+            }
+            result => result,
         }
     }
 
     /// Judges an event and commits what comes of it.
     pub fn judge(&mut self, event: &Event) -> Result<Transition, Fault> {
-        let transition = step::step(&self.context(), self.record.as_deref(), event)?;
+        let transition = self.run(event)?;
+        let counts = transition.counts.iter();
+        self.counted
+            .extend(counts.map(|count| (count.kind.clone(), self.now)));
         match &transition.account {
             Change::Keep => {}
             Change::Write(record) => {
@@ -203,6 +229,51 @@ impl World {
             label: "Phone".into(),
             address: None,
             session,
+        }))
+    }
+
+    pub fn enrol_address(&mut self, method: &str, address: &str) -> Transition {
+        self.enrol_address_as(method, address, None)
+    }
+
+    pub fn enrol_address_as(
+        &mut self,
+        method: &str,
+        address: &str,
+        session: Option<Claims>,
+    ) -> Transition {
+        self.act(Action::EnrolBegin(EnrolmentRequest {
+            method: method.into(),
+            label: "Phone".into(),
+            address: Some(address.into()),
+            session,
+        }))
+    }
+
+    /// An administrator enrols an address and vouches for it.
+    pub fn issue(&mut self, method: &str, address: &str) -> Transition {
+        self.administer(AdministrationChange::Issue(Issuance {
+            method: method.into(),
+            label: "Phone".into(),
+            address: Some(address.into()),
+            lifetime: None,
+            once: None,
+        }))
+    }
+
+    pub fn resend(&mut self, challenge: &str) -> Transition {
+        self.act(Action::Resend(challenge.into()))
+    }
+
+    pub fn poll(&mut self, challenge: &str) -> Transition {
+        self.act(Action::Poll(challenge.into()))
+    }
+
+    pub fn choose(&mut self, challenge: &str, method: &str) -> Transition {
+        self.act(Action::ChooseMethod(Choice {
+            challenge: challenge.into(),
+            method: method.into(),
+            credential: None,
         }))
     }
 
@@ -316,6 +387,28 @@ pub fn otp(secret: &[u8], counter: u64, digits: u8, algorithm: totp_rs::Algorith
         .to_string()
 }
 
+/// The message that went out, and its effect's id.
+pub fn message(transition: &Transition) -> Option<(&'static str, Message, String)> {
+    transition.effects.iter().find_map(|effect| {
+        let (way, message) = match &effect.what {
+            EffectKind::SendText(message) => ("text", message),
+            EffectKind::PlaceCall(message) => ("call", message),
+            EffectKind::SendMail(message) => ("mail", message),
+            EffectKind::Push(message) => ("push", message),
+            _ => return None,
+        };
+        Some((way, message.clone(), effect.id.clone()))
+    })
+}
+
+/// An argument of the message that went out.
+pub fn argument(transition: &Transition, name: &str) -> String {
+    let (_, message, _) = message(transition).expect("a message");
+    let mut arguments = message.body.arguments.into_iter();
+    let found = arguments.find(|(known, _)| known == name);
+    found.unwrap_or_else(|| panic!("no {name}")).1
+}
+
 pub fn challenge_id(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Challenge(challenge) => challenge.id.clone(),
@@ -325,6 +418,7 @@ pub fn challenge_id(outcome: &Outcome) -> String {
             .expect("provisioning")
             .challenge
             .clone(),
+        Outcome::Pending(pending) => pending.challenge.clone(),
         other => panic!("{other:?}"),
     }
 }
