@@ -37,6 +37,8 @@ pub const MAX_REQUESTS: usize = 8;
 pub const MAX_DEVICES: usize = 10;
 /// How many messages are remembered, for the limits of one account.
 pub const MAX_SENDS: usize = 24;
+/// How long a challenge may be open, whatever is sent for it, in milliseconds (SP 800-63B-4 section 3.1.3.2, CH-05).
+pub const MAX_CHALLENGE_AGE: u64 = 600_000;
 /// How many approvals of others a challenge holds.
 pub const MAX_APPROVALS: usize = 5;
 /// How long a label may be, in octets.
@@ -205,6 +207,8 @@ pub struct Challenge {
     pub binding: Vec<u8>,
     /// Which credential is asked for; none means any that the policy allows and that needs no question.
     pub credential: Option<CredentialId>,
+    /// When it was opened. Zero if the record is older than this is kept.
+    pub begun: u64,
     /// When it ends.
     pub expires: u64,
     /// When the question ends, if before.

@@ -191,6 +191,7 @@ fn write_challenge(challenge: &Challenge, out: &mut Writer) {
     out.short(challenge.application.as_bytes());
     out.short(&challenge.binding);
     write_optional_id(challenge.credential.as_ref(), out);
+    out.u64(challenge.begun);
     out.u64(challenge.expires);
     out.u64(challenge.question_expires);
     out.u8(challenge.attempts);
@@ -225,6 +226,7 @@ fn read_challenge(rest: &mut Reader<'_>) -> Result<Challenge, RecordError> {
             .short(BINDING.0, BINDING.1, "challenge.binding")?
             .to_vec(),
         credential: read_optional_id(rest)?,
+        begun: rest.u64()?,
         expires: rest.u64()?,
         question_expires: rest.u64()?,
         attempts: rest.u8()?,

@@ -132,3 +132,74 @@ fn is_premium(digits: &str) -> bool {
     let exchange = digits.starts_with('1') && digits.get(4..7) == Some("976");
     exchange || PREMIUM.iter().any(|range| digits.starts_with(range))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::{COUNTRIES, Number};
+
+    #[test]
+    fn no_country_code_is_the_beginning_of_another() {
+        let codes: Vec<String> = COUNTRIES.iter().map(u16::to_string).collect();
+        for (at, code) in codes.iter().enumerate() {
+            let others = codes.iter().enumerate();
+            let mut longer = others.filter(|(other, _)| *other != at);
+            assert!(
+                !longer.any(|(_, other)| other.starts_with(code.as_str())),
+                "{code}"
+            );
+        }
+    }
+
+    #[test]
+    fn numbers_as_people_write_them_have_one_form_and_one_country() {
+        for (written, kept, country) in [
+            ("+49 151 1234-5678", "+4915112345678", "49"),
+            (" +1 (212) 555.1234 ", "+12125551234", "1"),
+            ("+1 876 555 1234", "+18765551234", "1876"),
+            ("+1 787 555 1234", "+17875551234", "1"),
+            ("+7 495 123 45 67", "+74951234567", "7"),
+            ("+44 20 7123 4567", "+442071234567", "44"),
+            ("+370 60 123456", "+37060123456", "370"),
+            ("+996 312 123456", "+996312123456", "996"),
+        ] {
+            let number = Number::parse(written).unwrap();
+            assert_eq!((number.as_str(), number.country()), (kept, country));
+            assert_eq!(Number::decode(&number.encode()), Ok(number.clone()));
+            assert!(!format!("{number:?}").contains(&kept[1..]));
+            assert!(number.masked().len() <= 10);
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_of_a_country_is_refused() {
+        for bad in [
+            "+800 1234 5678",
+            "+808 1234 5678",
+            "+870 773 123 456",
+            "+878 10 1234567",
+            "+881 6 1234567",
+            "+882 13 123456",
+            "+888 123 4567",
+            "+979 1 2345678",
+            "+991 123 4567",
+            "+999 123 4567",
+            "+210 123 4567",
+            "+1 900 555 1234",
+            "+1 212 976 5123",
+            "+44 909 8790123",
+            "+33 899 123456",
+            "0151 12345678",
+            "+0 151 123456",
+            "+49\u{a0}151 12345678",
+            "+٤٩15112345678",
+            "+",
+            "",
+        ] {
+            assert_eq!(Number::parse(bad), None, "{bad}");
+        }
+        // What a record holds is in the one form, or was not written by this.
+        assert!(Number::decode(b"+49 15112345678").is_err());
+        assert!(Number::decode(b"+4915112345678\xff").is_err());
+    }
+}

@@ -108,7 +108,7 @@ impl Method for Verifier {
         arguments.sort();
         let asked = Asked {
             call: Some(call.kept),
-            mode: mode_of(policy.answer),
+            mode: policy.answer as u8,
             ..Asked::default()
         };
         Ok(Question {

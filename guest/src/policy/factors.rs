@@ -30,14 +30,15 @@ pub struct Voice<'a> {
 
 /// What accepts a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
 pub enum VoiceAnswer {
     /// `#` alone.
     #[default]
-    Hash,
+    Hash = 0,
     /// Configured digits, then `#`.
-    Digits,
+    Digits = 1,
     /// The user's PIN, then `#`.
-    Pin,
+    Pin = 2,
 }
 
 /// What goes out by telephone, and how much of it (SV-01, SV-02, PU-01).

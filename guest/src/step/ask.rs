@@ -2,9 +2,11 @@
 
 use super::Step;
 use super::ruling::Notes;
-use crate::account::{Account, Challenge, Credential, Progress, Resolution, Sealed};
+use crate::account::{
+    Account, Challenge, Credential, MAX_CHALLENGE_AGE, Progress, Resolution, Sealed,
+};
 use crate::audit::Kind;
-use crate::contract::Fault;
+use crate::contract::{Fault, Observation};
 use crate::identifier::{CredentialId, Identifier};
 use crate::methods::{self, Asking, Question, Refusal};
 use crate::reason::Reason;
@@ -52,17 +54,48 @@ pub(super) fn first(
         ) {
             Ok(()) => return Ok(credential.clone()),
             Err(Unasked::Because(reason)) => {
-                if reason == Reason::SendThrottled {
+                if matches!(reason, Reason::SendThrottled | Reason::NumberSwapped) {
                     let kind = Kind::MessageWithheld;
                     notes.audit(kind, reason, Some(credential), Vec::new());
                 }
                 refused = reason;
+            }
+            Err(Unasked::Fault(Fault::Unobserved(mut missing))) => {
+                // The host looks once: what those after this one need, should it be held back, is asked for with it.
+                for other in &candidates {
+                    note_missing(step, account, challenge, other, &mut missing);
+                }
+                return Err(Unasked::Fault(Fault::Unobserved(missing)));
             }
             Err(fault) => return Err(fault),
         }
     }
     Err(Unasked::Because(refused))
 }
+
+/// Adds the counts that a credential's question needs and that are missing: 8 at most.
+fn note_missing(
+    step: &Step<'_>,
+    account: &Account,
+    challenge: &Challenge,
+    credential: &Credential,
+    missing: &mut Vec<Observation>,
+) {
+    let scene = step.scene(challenge.id, challenge.demand.transaction.as_ref(), account);
+    let asked = methods::of(credential.method)
+        .filter(|method| method.nature().asking != Asking::Nothing)
+        .map(|method| method.begin(&scene, credential));
+    if let Some(Err(Refusal::Unobserved(more))) = asked {
+        for observation in more {
+            if missing.len() < MAX_MISSING && !missing.contains(&observation) {
+                missing.push(observation);
+            }
+        }
+    }
+}
+
+/// How many counts a host is asked for at once, at most.
+const MAX_MISSING: usize = 8;
 
 /// Puts the question of one credential. What was asked before is dead.
 pub(super) fn put(
@@ -86,7 +119,11 @@ pub(super) fn put(
     // Where nothing is asked, any such credential may answer, unless the user chose.
     challenge.credential = (chosen || nature.asking != Asking::Nothing).then_some(credential.id);
     challenge.question = Sealed::new(question.kept);
-    challenge.question_expires = question.expires.unwrap_or(challenge.expires);
+    // A question that is good for longer than the challenge keeps it open, but no history does so beyond its age.
+    let end = challenge.begun.saturating_add(MAX_CHALLENGE_AGE);
+    let end = end.max(challenge.expires);
+    challenge.question_expires = question.expires.unwrap_or(challenge.expires).min(end);
+    challenge.expires = challenge.expires.max(challenge.question_expires);
     challenge.progress = Progress::Waiting;
     challenge.effect = None;
     if let Some(message) = question.message {

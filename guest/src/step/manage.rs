@@ -7,7 +7,7 @@ use super::ruling::{Notes, Ruling, number};
 use crate::account::{Account, Device, MAX_LABEL, Resolution};
 use crate::audit::Kind;
 use crate::authorize::is_ahead;
-use crate::contract::{Claims, Fact, Fault, Management, ManagementChange};
+use crate::contract::{Claim, Claims, Fact, Fault, Management, ManagementChange};
 use crate::identifier::{ChallengeId, CredentialId, DeviceId};
 use crate::methods::{self, Authority, Class};
 use crate::reason::Reason;
@@ -192,9 +192,15 @@ pub(super) fn remove(
 ) {
     let credential = account.credentials.remove(at);
     let scene = step.scene(ChallengeId::default(), None, account);
-    notes
-        .claims
-        .extend(methods::claims(&scene, &credential, false));
+    // A number that is called as well as texted stays the account's until both are gone.
+    let held: Vec<Claim> = account
+        .credentials
+        .iter()
+        .flat_map(|held| methods::claims(&scene, held, false))
+        .collect();
+    let dropped = methods::claims(&scene, &credential, false);
+    let dropped = dropped.into_iter().filter(|claim| !held.contains(claim));
+    notes.claims.extend(dropped);
     account.factors_changed();
     notes.audit(
         Kind::CredentialRemoved,

@@ -159,7 +159,12 @@ fn asked(
         .credential
         .and_then(|id| account.credential(&id))
         .or_else(|| unasked(step, account, open));
-    let shown = shown_credential.map_or_else(Shown::default, |it| show(step, account, open, it));
+    // Where nothing can be answered without a question, the user has to choose one.
+    let choose = || Shown {
+        message: "choose-method",
+        ..Shown::default()
+    };
+    let shown = shown_credential.map_or_else(choose, |it| show(step, account, open, it));
     if open.new_pin {
         return contract::Challenge {
             id: open.id.text(),

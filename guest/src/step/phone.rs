@@ -1,15 +1,17 @@
 //! What comes from elsewhere: the answer of another device, the end of a call, and what became of a message.
 
 use super::Step;
+use super::ask;
 use super::enrol;
 use super::pass;
 use super::prove::{self, Attempt, Scope};
 use super::ruling::{Notes, Ruling};
+use super::source;
 use crate::account::{Account, Challenge, Progress, Resolution};
 use crate::audit::Kind;
 use crate::contract::{DeliveryReport, Fault, PhoneAnswer, PhoneDecision};
 use crate::identifier::{ChallengeId, CredentialId, EffectId};
-use crate::methods::Proof;
+use crate::methods::{self, Proof};
 use crate::reason::Reason;
 use crate::rules::Need;
 
@@ -42,7 +44,11 @@ pub(super) fn answer(
     }
     let refuses = matches!(
         answer.decision,
-        PhoneDecision::Denied | PhoneDecision::Fraud
+        PhoneDecision::Denied
+            | PhoneDecision::Fraud
+            | PhoneDecision::Voicemail
+            | PhoneDecision::HungUp
+            | PhoneDecision::NoAnswer
     );
     // An approval has to be in time (PU-07); a refusal is heard for as long as the sign-in may still go on.
     let end = if refuses {
@@ -58,9 +64,21 @@ pub(super) fn answer(
     let scope = Scope::of(&need, account, &challenge);
     let proof = Proof::Phone(answer);
     let attempt = if refuses {
-        prove::refusal(step, account, proof, &challenge, notes)
+        let heard = prove::refusal(step, account, proof, &challenge)
+            .unwrap_or(Attempt::Foreign(Reason::MethodNotAllowed));
+        if let Attempt::Foreign(_) = heard {
+            source::failed(step, notes);
+        }
+        heard
     } else {
-        prove::attempt(step, account, proof, scope, notes)
+        match prove::attempt(step, account, proof, scope, notes) {
+            // Keys may report a fraud too, and what does not come from the user's device ends nothing, locked or not.
+            Attempt::Rejected(reason) if reason.is_unjudged() => {
+                prove::refusal(step, account, proof, &challenge)
+                    .unwrap_or(Attempt::Rejected(reason))
+            }
+            attempt => attempt,
+        }
     };
     let done = |reason: Reason| Resolution::Done {
         reason: reason.public(),
@@ -79,7 +97,14 @@ pub(super) fn answer(
         // Whoever cannot sign can neither approve nor end the wait (PU-09).
         Attempt::Foreign(reason) => return refuse(reason, notes),
         Attempt::Accepted(grant) => Progress::Accepted(grant),
-        // One try a challenge (PU-03).
+        Attempt::Rejected(reason) if has_tries(step, account, &challenge) => {
+            notes.audit(Kind::SignInDenied, reason, None, Vec::new());
+            account.replace_challenge(Challenge {
+                attempts: challenge.attempts.saturating_add(1),
+                ..challenge
+            });
+            return Ok(Ruling::write(done(reason)));
+        }
         Attempt::Rejected(reason) | Attempt::Refused(reason) => {
             notes.audit(Kind::SignInDenied, reason, None, Vec::new());
             if reason == Reason::UserDeclined {
@@ -94,6 +119,14 @@ pub(super) fn answer(
     };
     pass::settle(account, challenge, progress);
     Ok(Ruling::write(done(reason)))
+}
+
+/// Whether the device may answer once more after a wrong answer.
+fn has_tries(step: &Step<'_>, account: &Account, challenge: &Challenge) -> bool {
+    let credential = challenge.credential.and_then(|id| account.credential(&id));
+    let method = credential.and_then(|credential| methods::of(credential.method));
+    let tries = method.map_or(0, |method| method.tries(step.policy));
+    challenge.attempts.saturating_add(1) < tries
 }
 
 /// Another device confirms that it is being enrolled.
@@ -128,7 +161,7 @@ fn decline(account: &mut Account, challenge: &Challenge) {
     }
 }
 
-/// A carrier reports what became of a message. One that did not arrive ends the wait.
+/// A carrier reports what became of a message. One that did not arrive ends the wait for its answer.
 pub(super) fn report(
     step: &Step<'_>,
     account: &mut Account,
@@ -167,7 +200,9 @@ pub(super) fn report(
         credential.and_then(|id| account.credential(&id)),
         Vec::new(),
     );
-    if report.delivered || challenge.progress != Progress::Waiting {
+    // A code that is late is still a code: whoever waits for one types it, or asks for another.
+    let is_awaited = challenge.progress == Progress::Waiting && ask::is_remote(account, &challenge);
+    if report.delivered || !is_awaited {
         return Ruling::keep(done(reason, credential));
     }
     pass::settle(account, challenge, Progress::Refused(reason));

@@ -102,30 +102,25 @@ pub(super) fn attempt(
 }
 
 /// Hears a refusal, or a report of fraud. It lets nobody in, so that no lock holds it back: whoever has locked the account by
-/// guesses is to be reported all the same.
+/// guesses is to be reported all the same. None if it is neither.
 pub(super) fn refusal(
     step: &Step<'_>,
     account: &Account,
     proof: Proof<'_>,
     challenge: &Challenge,
-    notes: &mut Notes,
-) -> Attempt {
-    let asked = challenge
+) -> Option<Attempt> {
+    let credential = challenge
         .credential
         .and_then(|id| account.credential(&id))
-        .and_then(|credential| Some((credential, methods::of(credential.method)?)));
-    let Some((credential, method)) = asked.filter(|_| !account.decoy) else {
-        return Attempt::Foreign(Reason::MethodNotAllowed);
-    };
+        .filter(|_| !account.decoy)?;
+    let method = methods::of(credential.method)?;
     let scene = step.scene(challenge.id, challenge.demand.transaction.as_ref(), account);
-    let reason = match method.verify(&scene, credential, challenge.question.as_bytes(), proof) {
-        Judgement::Refused(reason) => return Attempt::Refused(reason),
-        Judgement::Fraud => return Attempt::Fraud,
-        Judgement::Wrong(reason) | Judgement::Foreign(reason) => reason,
-        Judgement::Right(_) | Judgement::Used => Reason::MethodNotAllowed,
-    };
-    source::failed(step, notes);
-    Attempt::Foreign(reason)
+    match method.verify(&scene, credential, challenge.question.as_bytes(), proof) {
+        Judgement::Refused(reason) => Some(Attempt::Refused(reason)),
+        Judgement::Fraud => Some(Attempt::Fraud),
+        Judgement::Foreign(reason) => Some(Attempt::Foreign(reason)),
+        Judgement::Right(_) | Judgement::Used | Judgement::Wrong(_) => None,
+    }
 }
 
 fn judge(

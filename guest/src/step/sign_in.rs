@@ -8,7 +8,7 @@ use super::pass;
 use super::prove::{self, Attempt, Scope};
 use super::ruling::{Commit, Notes, Ruling};
 use crate::account::{
-    Account, Challenge, Credential, Demand, Grant, Progress, Resolution, Transaction,
+    Account, Challenge, Credential, Demand, Grant, Progress, Resolution, Sealed, Transaction,
 };
 use crate::audit::Kind;
 use crate::contract::{self, Answer, Choice, Fault, SignIn};
@@ -118,6 +118,7 @@ fn judge(
         id: ask::new_id(step)?,
         application: step.origin.application.clone(),
         binding: step.origin.binding.clone(),
+        begun: step.at,
         expires: step.at.saturating_add(step.policy.challenge.lifetime),
         demand,
         ..Challenge::default()
@@ -205,7 +206,10 @@ pub(super) fn answer(
         return refuse(Reason::MethodNotAllowed, notes);
     }
     if step.at >= challenge.question_expires && challenge.question_expires != 0 {
-        return refuse(Reason::ChallengeExpired, notes);
+        // The sign-in goes on: with another message, or another method.
+        let reason = Reason::ChallengeExpired;
+        notes.audit(Kind::SignInDenied, reason, None, Vec::new());
+        return Ok(Ruling::keep(ask::told(account, &challenge, Some(reason))));
     }
     let scope = Scope::of(&need, account, &challenge);
     if !account.credentials.iter().any(|it| scope.includes(it)) {
@@ -329,12 +333,32 @@ pub(super) fn poll(
     }
     let challenge = match open(step, account, challenge) {
         Ok(challenge) => challenge.clone(),
+        Err(Reason::ChallengeExpired) if awaited(account, challenge) => {
+            return refuse(Reason::NoResponse, notes);
+        }
         Err(reason) => return refuse(reason, notes),
     };
     if account.is_blocked(step.at) {
         return refuse(Reason::Blocked, notes);
     }
     match challenge.progress {
+        Progress::Refused(Reason::Undelivered) if has_others(step, account, &challenge) => {
+            // Nobody has refused: the user goes on with what is left.
+            notes.audit(Kind::SignInDenied, Reason::Undelivered, None, Vec::new());
+            let id = challenge.id;
+            account.replace_challenge(Challenge {
+                credential: None,
+                question: Sealed::default(),
+                question_expires: challenge.expires,
+                effect: None,
+                progress: Progress::Waiting,
+                ..challenge
+            });
+            Ok(Ruling::write(Resolution::Challenged {
+                challenge: id,
+                after: Some(Reason::Undelivered),
+            }))
+        }
         Progress::Refused(reason) => {
             account.close_challenge(&challenge.id);
             notes.audit(Kind::SignInDenied, reason, None, Vec::new());
@@ -356,11 +380,32 @@ pub(super) fn poll(
             };
             pass::proved(step, account, challenge, &need, grant, false, notes)
         }
-        Progress::Waiting if step.at >= challenge.question_expires => {
+        Progress::Waiting
+            if step.at >= challenge.question_expires && ask::is_remote(account, &challenge) =>
+        {
             refuse(Reason::NoResponse, notes)
         }
         Progress::Waiting => Ok(Ruling::keep(ask::told(account, &challenge, None))),
     }
+}
+
+/// Whether the challenge of that id waited for what comes from elsewhere until it was over.
+fn awaited(account: &Account, id: &str) -> bool {
+    let at = ChallengeId::parse(id).and_then(|id| account.challenge(&id));
+    let open = at.and_then(|at| account.challenges.get(at));
+    open.is_some_and(|open| open.progress == Progress::Waiting && ask::is_remote(account, open))
+}
+
+/// Whether the user can go on with another credential than the one that was asked for.
+fn has_others(step: &Step<'_>, account: &Account, challenge: &Challenge) -> bool {
+    let Ok(need) = need(step, account, challenge) else {
+        return false;
+    };
+    account.credentials.iter().any(|credential| {
+        need.admits(credential)
+            && !challenge.proved.has(credential.method)
+            && Some(credential.id) != challenge.credential
+    })
 }
 
 /// What the contract calls a proof.
@@ -465,7 +510,12 @@ fn put_again(
     match ask::put(step, account, challenge, &chosen, true, notes) {
         Ok(()) => {}
         Err(Unasked::Because(reason)) => {
-            return Ok(Ruling::refuse(Kind::SignInDenied, reason, notes));
+            // What was asked before can still be answered.
+            if ask::is_remote(account, challenge) {
+                return Ok(Ruling::refuse(Kind::SignInDenied, reason, notes));
+            }
+            notes.audit(Kind::SignInDenied, reason, Some(&chosen), Vec::new());
+            return Ok(Ruling::keep(ask::told(account, challenge, Some(reason))));
         }
         Err(Unasked::Fault(fault)) => return Err(fault),
     }

@@ -356,6 +356,7 @@ pub fn largest() -> Account {
         application: "a".repeat(128),
         binding: vec![66; 64],
         credential: Some(Identifier([1; 8])),
+        begun: 0x0102,
         expires: 1,
         question_expires: 1,
         attempts: 1,

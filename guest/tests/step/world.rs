@@ -265,10 +265,6 @@ impl World {
         self.act(Action::Resend(challenge.into()))
     }
 
-    pub fn poll(&mut self, challenge: &str) -> Transition {
-        self.act(Action::Poll(challenge.into()))
-    }
-
     pub fn choose(&mut self, challenge: &str, method: &str) -> Transition {
         self.act(Action::ChooseMethod(Choice {
             challenge: challenge.into(),
