@@ -110,7 +110,12 @@ impl Reader {
         let mut natures = policy.pin.methods.natures();
         let alone = natures.find(|nature| !crate::pin::goes_with(nature));
         if let (Some(place), Some(nature)) = (self.given("pin.methods").place, alone) {
-            let problem = ["`", nature.name, "` does not go with a PIN: no code is typed"].concat();
+            let problem = [
+                "`",
+                nature.name,
+                "` does not go with a PIN: no code is typed",
+            ]
+            .concat();
             let help = "methods with a code to type, such as [\"totp\"]; for calls, voice.answer = \"pin\"";
             self.report
                 .error(place, "pin.methods", problem, help.into());

@@ -201,7 +201,7 @@ pub(crate) fn in_words(about: &Circumstances<'_>, demands: &Demands<'_>) -> Stri
             .concat(),
         );
     }
-    for number in 1..=u8::MAX.min(31) {
+    for number in 1..32 {
         if demands.strengths >> number & 1 == 1 {
             words.push(["strength = ", super::strength::name(about.policy, number)].concat());
         }

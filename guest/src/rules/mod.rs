@@ -121,13 +121,16 @@ pub(crate) fn enrollable(
     demand::enrollable(policy, origin, account, at).unwrap_or(Methods::NONE)
 }
 
+/// One thing that can let the user pass on the first factor.
+type Judge = fn(&Circumstances<'_>, &Account) -> Result<Option<Skip>, Reason>;
+
 /// What lets the user pass on the first factor. A decoy is nobody, and is never let in.
 fn skip(
     about: &Circumstances<'_>,
     account: &Account,
     demands: &Demands<'_>,
 ) -> Result<Option<Skip>, Reason> {
-    let judges: [fn(&Circumstances<'_>, &Account) -> Result<Option<Skip>, Reason>; 5] = [
+    let judges: [Judge; 5] = [
         state::exempts,
         bypass::lets_pass,
         device::lets_pass,

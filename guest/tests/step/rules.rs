@@ -704,7 +704,8 @@ fn a_success_answers_the_requests_beside_it_and_no_others() {
         claims.verified <= first.verified,
         "nothing was verified since"
     );
-    let others: [(&str, fn(&mut Origin, &mut SignIn)); 6] = [
+    type Change = fn(&mut Origin, &mut SignIn);
+    let others: [(&str, Change); 6] = [
         ("another browser", |origin, _| origin.binding = vec![8; 32]),
         ("another application", |origin, _| {
             origin.application = "mail".into()
@@ -809,6 +810,73 @@ fn what_decides_is_explained() {
     world.administer(Do::Block);
     assert!(verdict(&mut world, office).contains("blocked"));
     assert!(verdict(&mut world, |_, _| {}).contains("blocked"));
+}
+
+#[test]
+fn by_11_a_policy_that_cannot_be_read_lets_nobody_in() {
+    let document = format!("{OFFICE}[[application]]\nname = 'wiki'\nmethods = ['totp']\n");
+    let mut world = World::with_totp(&document);
+    let claims = allowance(&from(&mut world, Some("198.51.100.7")))
+        .claims
+        .clone();
+    let whole = world.policy.clone();
+    let at =
+        |name: &[u8]| whole.windows(name.len()).position(|it| it == name).unwrap() + name.len();
+    for (name, place) in [
+        ("rule", at(b"at-the-office")),
+        ("location", at(b"office") + 1),
+        ("application", at(b"wiki") + 13),
+    ] {
+        world.policy = whole.clone();
+        world.policy[place] = 0xff;
+        let refused = from(&mut world, Some("198.51.100.7"));
+        assert_eq!(reason(&refused), "service-error", "{name}");
+        let policy = compiled::decode(&world.policy).unwrap();
+        let request = Request {
+            application: "wiki".into(),
+            host: "wiki.example".into(),
+            path: "/".into(),
+            method: "GET".into(),
+            address: Some("198.51.100.7".into()),
+            generation: claims.generation,
+            ended: false,
+        };
+        let verdict = authorize::authorize(&policy, START, &claims, &request);
+        assert!(matches!(verdict, Verdict::Deny(_)), "{name} {verdict:?}");
+    }
+}
+
+#[test]
+fn ch_09_what_was_allowed_is_for_one_application_one_generation_and_its_time() {
+    let mut world = World::with_totp("");
+    let code = world.code(0);
+    let claims = allowance(&world.sign_in(&code)).claims.clone();
+    let pass = |now: u64, claims: &Claims, application: &str, generation: u64| {
+        let bytes = compile("");
+        let request = Request {
+            application: application.into(),
+            host: "wiki.example".into(),
+            path: "/".into(),
+            method: "GET".into(),
+            address: None,
+            generation,
+            ended: false,
+        };
+        let policy = compiled::decode(&bytes).unwrap();
+        matches!(
+            authorize::authorize(&policy, now, claims, &request),
+            Verdict::Pass(_)
+        )
+    };
+    assert!(pass(START, &claims, "wiki", claims.generation));
+    assert!(!pass(START, &claims, "mail", claims.generation));
+    assert!(!pass(START, &claims, "wiki", claims.generation + 1));
+    assert!(!pass(
+        START + 12 * 3_600_000,
+        &claims,
+        "wiki",
+        claims.generation
+    ));
 }
 
 mod properties {
