@@ -3,21 +3,26 @@
 use std::fmt::Write as _;
 
 use cofactor_guest::account::{
-    Account, Factor, MAX_CHALLENGES, MAX_CREDENTIALS, MAX_ENROLMENTS, MAX_REQUESTS,
+    Account, Device, MAX_CHALLENGES, MAX_DEVICES, MAX_ENROLMENTS, MAX_REQUESTS, MAX_SENDS, Sealed,
+    Send,
 };
 use cofactor_guest::base32::Secret;
 use cofactor_guest::identifier::Identifier;
+use cofactor_guest::methods::code::Token;
+use cofactor_guest::methods::{hotp, totp};
 use cofactor_guest::policy::Algorithm as Digest;
 use cofactor_runtime::contract::{
     Action, Administration, AdministrationChange, Answer, Choice, Claims, EnrolmentRequest,
     Issuance, Management, ManagementChange, Outcome, Proof, Request,
 };
-use cofactor_tests::scenario::{Scenario, answer, begin, totp};
+use cofactor_tests::scenario::{self, Scenario, answer, begin};
 use totp_rs::Algorithm;
 
 /// The widest windows, so that each credential costs as much as it may.
 const WIDEST: &str = "[challenge]\nmax-open = 8\n[totp]\nwindow = 10\ndrift-cap = 10\nresync-window = 1000\n\
                       [hotp]\nlook-ahead = 100\nresync-window = 1000\n";
+/// How many code tokens an account may hold.
+const TOKENS: usize = totp::NATURE.most as usize;
 /// The open challenge that is answered, and the open enrolment that is finished.
 const OPEN: [u8; 16] = [0xC0; 16];
 const ENROLLING: [u8; 16] = [0xE0; 16];
@@ -90,12 +95,12 @@ impl Largest {
             "hotp" => (1, steps),
             _ => (30, self.scenario.now / 1_000 + 30 * steps),
         };
-        totp(key, Algorithm::SHA512, 8, period, at).unwrap()
+        scenario::totp(key, Algorithm::SHA512, 8, period, at).unwrap()
     }
 
     /// Every step there is, with the kind of its outcome.
     pub(crate) fn steps(&self) -> Vec<(String, Action, &'static str)> {
-        let last = key(MAX_CREDENTIALS - 1);
+        let last = key(TOKENS - 1);
         let credential = |at: usize| Identifier([u8::try_from(at).unwrap() + 1; 8]).text();
         let open = Identifier(OPEN).text();
         let session = Some(self.session());
@@ -228,7 +233,7 @@ impl Largest {
             ),
             (
                 "enrol-finish-accept",
-                finish(&self.code_of(&key(MAX_CREDENTIALS), 0)),
+                finish(&self.code_of(&key(TOKENS), 0)),
                 "allow",
             ),
             ("enrol-finish-refuse", finish("00000000"), "enrol"),
@@ -325,19 +330,21 @@ fn enlarge(account: &mut Account) {
     let mut credential = account.credentials[0].clone();
     credential.label = "l".repeat(64);
     credential.last_used = Some(account.latest);
-    credential.algorithm = Digest::Sha512;
-    credential.digits = 8;
     let with_key = |at: usize| {
         let mut credential = credential.clone();
         credential.id = Identifier([u8::try_from(at).unwrap() + 1; 8]);
-        credential.secret = Secret::new(key(at));
-        match &mut credential.factor {
-            Factor::Hotp(hotp) => hotp.counter = 0,
-            Factor::Totp(totp) => totp.next_step = 0,
-        }
+        let token = Token {
+            secret: Secret::new(key(at)),
+            algorithm: Digest::Sha512,
+            digits: 8,
+        };
+        credential.state = Sealed::new(match credential.method {
+            hotp::NUMBER => hotp::State { token, counter: 0 }.encode(),
+            _ => totp::State::new(token, 30).encode(),
+        });
         credential
     };
-    account.credentials = (0..MAX_CREDENTIALS).map(with_key).collect();
+    account.credentials = (0..TOKENS).map(with_key).collect();
     let mut challenge = account.challenges[0].clone();
     challenge.id = Identifier(OPEN);
     // Of the one that is answered any credential may be proved: that costs the most.
@@ -350,8 +357,25 @@ fn enlarge(account: &mut Account) {
     let mut enrolment = account.enrolments[0].clone();
     enrolment.generation = account.generation;
     enrolment.expires = account.latest + 600_000;
-    enrolment.credential = with_key(MAX_CREDENTIALS);
+    enrolment.credential = with_key(TOKENS);
     account.enrolments = vec![enrolment; MAX_ENROLMENTS];
     account.enrolments[MAX_ENROLMENTS - 1].id = Identifier(ENROLLING);
+    account.devices = (0..MAX_DEVICES)
+        .map(|at| Device {
+            id: Identifier([u8::try_from(at).unwrap() + 1; 8]),
+            turn: 1,
+            client: [0xDE; 16],
+            created: account.latest,
+            last_used: account.latest,
+            expires: account.latest + 600_000,
+        })
+        .collect();
+    let sent = Send {
+        method: totp::NUMBER,
+        answered: true,
+        declined: false,
+        at: account.latest,
+    };
+    account.sends = vec![sent; MAX_SENDS];
     assert_eq!(account.requests.len(), MAX_REQUESTS);
 }
