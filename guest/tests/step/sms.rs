@@ -239,7 +239,7 @@ fn a_code_lives_as_long_as_the_policy_says_and_n_02_never_ten_minutes() {
 }
 
 #[test]
-fn a_resend_gives_a_new_code_its_time_but_ch_05_no_challenge_lasts_over_ten_minutes() {
+fn ch_05_resends_keep_no_challenge_open_over_ten_minutes() {
     let mut world = with_number(FREE);
     let begun = world.begin();
     let (challenge, started) = (challenge_id(&begun.outcome), world.now);
