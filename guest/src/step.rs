@@ -166,6 +166,7 @@ impl<'a> Step<'a> {
             challenge,
             transaction,
             sends: &account.sends,
+            has_pin: account.pin.is_some(),
             held: &account.credentials,
         }
     }

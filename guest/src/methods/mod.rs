@@ -132,6 +132,8 @@ pub struct Scene<'a> {
     pub transaction: Option<&'a Transaction>,
     /// Messages that went out to this user lately.
     pub sends: &'a [Send],
+    /// Whether the user has a PIN.
+    pub has_pin: bool,
     /// What the account holds. A method looks at its own credentials alone.
     pub held: &'a [Credential],
 }

@@ -89,7 +89,13 @@ impl Method for Verifier {
         let number = oob::number(credential)?;
         let counts = oob::telephone(scene, &number)?;
         let policy = &scene.policy.voice;
-        if policy.answer == VoiceAnswer::Digits && policy.digits.is_empty() {
+        // Nobody is called who could not accept.
+        let acceptable = match policy.answer {
+            VoiceAnswer::Hash => true,
+            VoiceAnswer::Digits => !policy.digits.is_empty(),
+            VoiceAnswer::Pin => scene.has_pin,
+        };
+        if !acceptable {
             return Err(Refusal::Because(Reason::MethodNotAllowed));
         }
         let call = oob::call(scene, "voice call", number.as_str())?;

@@ -476,6 +476,70 @@ fn counts_that_are_missing_are_asked_for_by_name() {
 }
 
 #[test]
+fn counts_of_every_number_are_asked_for_at_once_since_a_host_looks_once() {
+    let policy = "accounts.methods = [\"sms\", \"voice\"]\n[sends]\ncooldown = \"0s\"\n";
+    let mut world = with_vouched(policy);
+    world.issue("voice", "+12125551234");
+    let event = world.event(Action::Begin(sign_in()));
+    let fault = step::step(&world.context(), world.record.as_deref(), &event);
+    let Err(Fault::Unobserved(asked)) = fault else {
+        panic!("{fault:?}")
+    };
+    let countries = asked
+        .iter()
+        .filter(|asked| asked.kind.starts_with("country/"));
+    assert_eq!((asked.len(), countries.count()), (4, 2));
+    // The first number has had its share: the second is called.
+    let full = (asked[0].kind.clone(), world.now);
+    world.counted.extend([full.clone(), full.clone(), full]);
+    let begun = world.begin();
+    assert_eq!(offered(&begun), "voice");
+    assert_eq!(message(&begun).unwrap().1.to, "+12125551234");
+}
+
+#[test]
+fn the_mistakes_of_an_enrolment_are_bounded() {
+    let mut world = World::new(POLICY);
+    let begun = world.enrol_address("sms", NUMBER);
+    let (challenge, code) = (challenge_id(&begun.outcome), argument(&begun, "code"));
+    for _ in 0..5 {
+        let wrong = world.enrol_finish(&challenge, &another(&code));
+        assert_eq!(public_reason(&wrong), "incorrect-code");
+    }
+    assert_eq!(
+        reason(&world.enrol_finish(&challenge, &code)),
+        "enrolment-expired"
+    );
+    world.now += 30_000;
+    let begun = world.enrol_address("sms", NUMBER);
+    world.now += 180_000;
+    let late = world.enrol_finish(&challenge_id(&begun.outcome), &argument(&begun, "code"));
+    assert_eq!(reason(&late), "enrolment-expired");
+}
+
+#[test]
+fn a_code_outlives_a_change_of_the_host_s_key() {
+    let mut world = with_vouched(POLICY);
+    let begun = world.begin();
+    let newer = cofactor_guest::contract::Key {
+        id: 2,
+        secret: vec![11; 32],
+    };
+    world.keys.insert(0, newer);
+    let answered = world.answer(&challenge_id(&begun.outcome), &argument(&begun, "code"));
+    assert!(is_allowed(&answered));
+    world.now += 60_000;
+    let begun = world.begin();
+    world.keys.remove(0);
+    let lost = world.answer(&challenge_id(&begun.outcome), &argument(&begun, "code"));
+    assert_eq!(
+        reason(&lost),
+        "incorrect-code",
+        "a key that is gone judges nothing"
+    );
+}
+
+#[test]
 fn sv_03_a_new_number_is_a_new_credential_with_notice() {
     let mut world = with_number(POLICY);
     let refused = world.enrol_address("sms", "+4915198765432");

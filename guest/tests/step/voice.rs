@@ -190,6 +190,13 @@ fn s11_a_pin_is_pressed_in_a_call() {
         panic!()
     };
     world.policy = policy;
+    let begun = world.begin();
+    assert_eq!(
+        reason(&begun),
+        "method-not-allowed",
+        "nobody is called without a PIN"
+    );
+    assert!(begun.effects.is_empty());
     let set = world.act(Action::Manage(Management {
         session: Some(allowance.claims),
         change: ManagementChange::SetPin("739158".into()),
