@@ -4,6 +4,7 @@
 //! bytes at every step, without an allocation. `keys` is the one table that both are made from: a new switch is a field
 //! here, a row there, and a line in docs/policy.md.
 
+mod advice;
 pub mod compiled;
 mod document;
 mod duration;

@@ -1,9 +1,10 @@
 //! What follows from a document that was read: rules between keys, warnings, and the compiled policy.
 
+use super::advice::{ADVICE, RULES};
 use super::compiled::{self, MAX_BYTES};
 use super::document::{Compiled, Given, HostPolicy, Observed, Reader};
 use super::keys::{self, KEYS};
-use super::presets::{ADVICE, Advice, Equal, LEVEL_3, RULES, Rule};
+use super::presets::{Advice, Equal, LEVEL_3, Rule};
 use super::report::{Place, PolicyError, decimal};
 use super::tables;
 use super::texts::{self, TEXTS};

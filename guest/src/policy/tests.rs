@@ -3,10 +3,11 @@
 
 mod properties;
 
+use super::advice::{ADVICE, RULES};
 use super::compiled::{self, CompiledPolicyError};
 use super::keys::{KEYS, Kind, TABLES};
 use super::lists::LISTS;
-use super::presets::{self, ADVICE, PRESETS, RULES};
+use super::presets::{self, PRESETS};
 use super::*;
 
 const EXAMPLE: &str = include_str!("../../../docs/policy.example.toml");
