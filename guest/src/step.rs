@@ -4,6 +4,7 @@
 
 mod action;
 mod administer;
+mod again;
 mod ask;
 mod bypass;
 mod decoy;
@@ -112,13 +113,9 @@ pub fn step(ctx: &Context, account: Option<&[u8]>, event: &Event) -> Result<Tran
             Implemented::Begin(sign_in) => sign_in::begin(&step, account, sign_in, &mut notes)?,
             Implemented::Snooze(sign_in) => sign_in::snooze(&step, account, sign_in, &mut notes)?,
             Implemented::Answer(answer) => sign_in::answer(&step, account, answer, &mut notes)?,
-            Implemented::ChooseMethod(choice) => {
-                sign_in::choose(&step, account, choice, &mut notes)?
-            }
-            Implemented::Resend(challenge) => {
-                sign_in::resend(&step, account, challenge, &mut notes)?
-            }
-            Implemented::Poll(challenge) => sign_in::poll(&step, account, challenge, &mut notes)?,
+            Implemented::ChooseMethod(choice) => again::choose(&step, account, choice, &mut notes)?,
+            Implemented::Resend(challenge) => again::resend(&step, account, challenge, &mut notes)?,
+            Implemented::Poll(challenge) => again::poll(&step, account, challenge, &mut notes)?,
             Implemented::PhoneAnswer(answer) => phone::answer(&step, account, answer, &mut notes)?,
             Implemented::DeliveryReport(report) => {
                 phone::report(&step, account, report, &mut notes)

@@ -1,8 +1,8 @@
 //! Telephone calls: S01, S02, S15, S16.
 
 use cofactor_guest::contract::{
-    Action, AdministrationChange, DeliveryReport, Management, ManagementChange, Outcome,
-    PhoneAnswer, PhoneDecision, Transition,
+    Action, AdministrationChange, Management, ManagementChange, Outcome, PhoneAnswer,
+    PhoneDecision, Transition,
 };
 
 use crate::sms::NUMBER;
@@ -13,14 +13,14 @@ use crate::world::{
 const POLICY: &str = "accounts.methods = [\"voice\"]\n";
 
 /// A call that is going on.
-struct Call {
-    challenge: String,
-    credential: String,
-    token: String,
+pub struct Call {
+    pub challenge: String,
+    pub credential: String,
+    pub token: String,
 }
 
 impl Call {
-    fn of(transition: &Transition) -> Self {
+    pub fn of(transition: &Transition) -> Self {
         let (way, sent, _) = message(transition).expect("a call");
         assert_eq!((way, sent.to.as_str()), ("call", NUMBER));
         Self {
@@ -30,7 +30,7 @@ impl Call {
         }
     }
 
-    fn ends(&self, decision: PhoneDecision) -> Action {
+    pub fn ends(&self, decision: PhoneDecision) -> Action {
         Action::PhoneAnswer(PhoneAnswer {
             challenge: self.challenge.clone(),
             credential: self.credential.clone(),
@@ -40,13 +40,13 @@ impl Call {
         })
     }
 
-    fn keys(&self, keys: &str) -> Action {
+    pub fn keys(&self, keys: &str) -> Action {
         self.ends(PhoneDecision::Digits(keys.into()))
     }
 }
 
 /// A user with a number that an administrator vouched for.
-fn with_number(document: &str) -> World {
+pub fn with_number(document: &str) -> World {
     let mut world = World::new(document);
     let issued = world.issue("voice", NUMBER);
     assert!(
@@ -452,78 +452,6 @@ text-id = \"wiki-en\"
     world.application = "mail".into();
     assert_eq!(argument(&world.begin(), "greeting"), "everybody");
     assert!(cofactor_guest::policy::compile("[voice]\ncaller-id = \"030 123\"\n").is_err());
-}
-
-#[test]
-fn a_call_that_could_not_be_placed_leaves_the_other_methods() {
-    let document = "accounts.methods = [\"voice\", \"totp\"]\n";
-    let mut world = with_number(document);
-    world.import(&crate::world::uri(
-        "totp",
-        crate::world::SECRET,
-        "&period=30",
-    ));
-    let begun = world.begin();
-    let (call, (_, _, effect)) = (Call::of(&begun), message(&begun).unwrap());
-    let report = |delivered| {
-        Action::DeliveryReport(DeliveryReport {
-            effect: effect.clone(),
-            delivered,
-            detail: String::new(),
-        })
-    };
-    world.act(report(true));
-    assert!(matches!(
-        world.poll(&call.challenge).outcome,
-        Outcome::Pending(_)
-    ));
-    let reported = world.act(report(false));
-    assert_eq!(reason(&reported), "undelivered");
-    let polled = world.poll(&call.challenge);
-    assert_eq!(public_reason(&polled), "undelivered");
-    let Outcome::Challenge(challenge) = &polled.outcome else {
-        panic!("{:?}", polled.outcome)
-    };
-    assert_eq!(challenge.method, "totp");
-    let code = world.code(0);
-    assert!(is_allowed(&world.answer(&call.challenge, &code)));
-
-    // Where there is no other, that is the end.
-    let mut world = with_number(POLICY);
-    let begun = world.begin();
-    let (call, (_, _, effect)) = (Call::of(&begun), message(&begun).unwrap());
-    world.act(Action::DeliveryReport(DeliveryReport {
-        effect,
-        delivered: false,
-        detail: String::new(),
-    }));
-    assert_eq!(public_reason(&world.poll(&call.challenge)), "undelivered");
-    assert_eq!(reason(&world.poll(&call.challenge)), "challenge-unknown");
-}
-
-#[test]
-fn an_undelivered_call_is_followed_by_a_choice_where_all_methods_ask() {
-    let mut world =
-        with_number("accounts.methods = [\"voice\", \"sms\"]\n[sends]\ncooldown = \"0s\"\n");
-    world.issue("sms", "+4915198765432");
-    let begun = world.begin();
-    let (call, (_, _, effect)) = (Call::of(&begun), message(&begun).unwrap());
-    world.act(Action::DeliveryReport(DeliveryReport {
-        effect,
-        delivered: false,
-        detail: String::new(),
-    }));
-    let polled = world.poll(&call.challenge);
-    let Outcome::Challenge(challenge) = &polled.outcome else {
-        panic!("{:?}", polled.outcome)
-    };
-    assert_eq!(challenge.prompt.message, "choose-method");
-    assert_eq!(challenge.offers.len(), 2);
-    assert_eq!(reason(&world.act(call.keys("#"))), "challenge-unknown");
-    let chosen = world.choose(&call.challenge, "sms");
-    assert!(is_allowed(
-        &world.answer(&call.challenge, &argument(&chosen, "code"))
-    ));
 }
 
 #[test]
