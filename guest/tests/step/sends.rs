@@ -4,6 +4,7 @@ use cofactor_guest::contract::{Action, AdministrationChange, Fault, Outcome};
 use cofactor_guest::step;
 
 use crate::sms::{NUMBER, POLICY, offered, with_number, with_vouched};
+use crate::voice;
 use crate::world::{
     START, World, argument, challenge_id, is_allowed, message, public_reason, reason, sign_in,
 };
@@ -211,4 +212,23 @@ fn nothing_goes_out_for_a_blocked_account() {
     assert!(!is_allowed(
         &world.answer(&challenge_id(&open.outcome), &code)
     ));
+}
+
+#[test]
+fn sv_02_calls_and_texts_share_the_limits_of_a_number() {
+    let mut world = voice::with_number("accounts.methods = [\"voice\", \"sms\"]\n");
+    world.issue("sms", NUMBER);
+    let begun = world.begin();
+    let challenge = challenge_id(&begun.outcome);
+    let chosen = world.choose(&challenge, "sms");
+    assert_eq!(reason(&chosen), "send-throttled");
+    assert!(chosen.effects.is_empty());
+    let mut sent = 1;
+    for turn in 0..20 {
+        world.now += 30_000;
+        let challenge = challenge_id(&begun.outcome);
+        let chosen = world.choose(&challenge, ["sms", "voice"][turn % 2]);
+        sent += usize::from(message(&chosen).is_some());
+    }
+    assert_eq!(sent, 3);
 }

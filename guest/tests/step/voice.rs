@@ -455,25 +455,6 @@ text-id = \"wiki-en\"
 }
 
 #[test]
-fn sv_02_calls_and_texts_share_the_limits_of_a_number() {
-    let mut world = with_number("accounts.methods = [\"voice\", \"sms\"]\n");
-    world.issue("sms", NUMBER);
-    let begun = world.begin();
-    let challenge = challenge_id(&begun.outcome);
-    let chosen = world.choose(&challenge, "sms");
-    assert_eq!(reason(&chosen), "send-throttled");
-    assert!(chosen.effects.is_empty());
-    let mut sent = 1;
-    for turn in 0..20 {
-        world.now += 30_000;
-        let challenge = challenge_id(&begun.outcome);
-        let chosen = world.choose(&challenge, ["sms", "voice"][turn % 2]);
-        sent += usize::from(message(&chosen).is_some());
-    }
-    assert_eq!(sent, 3);
-}
-
-#[test]
 fn sv_07_a_moved_number_is_not_called_and_does_not_accept() {
     let mut world = with_number(POLICY);
     let call = Call::of(&world.begin());

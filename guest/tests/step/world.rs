@@ -9,12 +9,6 @@ use cofactor_guest::contract::{
 use cofactor_guest::methods;
 use cofactor_guest::{policy, step};
 
-/// The TOTP state of the credential at this place.
-pub fn totp_state(account: &Account, at: usize) -> methods::totp::State {
-    methods::totp::State::decode(account.credentials[at].state.as_bytes())
-        .expect("a TOTP credential")
-}
-
 /// The counter of the HOTP credential at this place.
 pub fn counter(account: &Account, at: usize) -> u64 {
     let state = methods::hotp::State::decode(account.credentials[at].state.as_bytes());
