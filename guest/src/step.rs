@@ -9,6 +9,7 @@ mod ask;
 mod bypass;
 mod decoy;
 mod enrol;
+mod import;
 mod explain;
 mod manage;
 mod outcome;

@@ -72,13 +72,10 @@ fn credential(rest: &mut Reader<'_>) -> Result<Credential, RecordError> {
             next_step: rest.u64()?,
             offset: rest.i16()?,
             drift: rest.i16()?,
+            hardware: None,
         }
         .encode(),
-        _ => hotp::State {
-            token,
-            counter: rest.u64()?,
-        }
-        .encode(),
+        _ => hotp::State::new(token, rest.u64()?).encode(),
     };
     Ok(Credential {
         id,

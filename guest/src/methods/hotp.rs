@@ -1,6 +1,7 @@
 //! Counter-based codes: RFC 4226.
 
 use super::code::{Code, Generator, Token, fits, successive};
+use super::hardware::Hardware;
 use super::totp::provision;
 use super::{
     Asking, Class, Draft, Judgement, Method, Nature, Proof, Refusal, Right, Scene, Shown, Wish,
@@ -42,14 +43,26 @@ pub struct State {
     /// The counter of the next code. Moves on success only (RFC 4226 section 7.4, OTP-10), and never back. The last one
     /// there is, 2^64 - 1, is never accepted.
     pub counter: u64,
+    /// What its maker says of it, if it came from a file.
+    pub hardware: Option<Hardware>,
 }
 
 impl State {
+    /// A token at this counter.
+    pub fn new(token: Token, counter: u64) -> Self {
+        Self {
+            token,
+            counter,
+            hardware: None,
+        }
+    }
+
     /// The octets that a record carries.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Writer::new();
         self.token.write(&mut out);
         out.u64(self.counter);
+        out.optional(self.hardware.as_ref(), Hardware::write);
         out.into_bytes()
     }
 
@@ -59,6 +72,7 @@ impl State {
         let state = Self {
             token: Token::read(&mut rest)?,
             counter: rest.u64()?,
+            hardware: rest.optional("hotp.hardware", Hardware::read)?,
         };
         rest.end()?;
         Ok(state)
@@ -81,7 +95,7 @@ impl Method for Verifier {
             digits: policy.digits,
         };
         Ok(Draft {
-            state: State { token, counter: 0 }.encode(),
+            state: State::new(token, 0).encode(),
             question: Some(super::Question::default()),
         })
     }
@@ -123,6 +137,7 @@ impl Method for Verifier {
         }
         let policy = &scene.policy.hotp;
         let generator = Generator::new(&state.token);
+        let hardware = state.hardware.clone();
         let judgement = match proof {
             Proof::Text(code) => match Code::parse(code) {
                 Some(code) => look_ahead(&generator, state, code, policy),
@@ -139,21 +154,28 @@ impl Method for Verifier {
         // A store that was rolled back holds a counter that the token may have passed by any number. Two codes in a row
         // prove no more than one: both may have been used and seen. Only a new enrolment says where the token is (ST-01).
         let unknown = credential.created < scene.clock.refuse_before;
-        match judgement {
+        let judgement = match judgement {
             Judgement::Right(_) if unknown => Judgement::Used,
             judgement => judgement,
-        }
+        };
+        Hardware::judge(hardware.as_ref(), scene, judgement)
     }
 
     fn view(&self, credential: &Credential) -> Vec<Fact> {
         let Ok(state) = State::decode(credential.state.as_bytes()) else {
             return Vec::new();
         };
-        vec![
+        let facts = vec![
             fact("algorithm", state.token.algorithm.name()),
             fact("counter", state.counter),
             fact("digits", state.token.digits),
-        ]
+        ];
+        Hardware::view(state.hardware.as_ref(), facts)
+    }
+
+    fn unique(&self, scene: &Scene<'_>, credential: &Credential) -> Vec<[u8; 32]> {
+        let state = State::decode(credential.state.as_bytes()).ok();
+        Hardware::unique(state.and_then(|state| state.hardware).as_ref(), scene)
     }
 
     fn is_twin(&self, one: &Credential, other: &Credential) -> bool {

@@ -9,6 +9,7 @@ use super::{
     Asking, Class, Draft, Judgement, Method, Nature, Proof, Question, Refusal, Right, Scene, Shown,
     Wish, fact,
 };
+use super::hardware::Hardware;
 use crate::account::{Credential, RecordError};
 use crate::base32::{self, MAX_OCTETS, Secret};
 use crate::contract::Fact;
@@ -50,6 +51,8 @@ pub struct State {
     pub counter: u64,
     /// The digest of the PIN that goes into the answer, where the suite has one; otherwise empty.
     pub pin: Secret,
+    /// What its maker says of it, if it came from a file.
+    pub hardware: Option<Hardware>,
 }
 
 /// The suite of a token that is made here, if nobody names another.
@@ -78,6 +81,7 @@ impl State {
             secret,
             counter,
             pin,
+            hardware: None,
         })
     }
 
@@ -88,6 +92,7 @@ impl State {
         out.short(self.secret.as_bytes());
         out.u64(self.counter);
         out.short(self.pin.as_bytes());
+        out.optional(self.hardware.as_ref(), Hardware::write);
         out.into_bytes()
     }
 
@@ -105,6 +110,7 @@ impl State {
                 Secret::new(rest.short(length, length, "ocra.pin")?.to_vec())
             },
             suite,
+            hardware: rest.optional("ocra.hardware", Hardware::read)?,
         };
         rest.end()?;
         Ok(state)
@@ -207,10 +213,12 @@ impl Method for Verifier {
         if put.at < scene.clock.refuse_before {
             return Judgement::Used;
         }
-        Judgement::Right(Right {
+        let hardware = state.hardware.clone();
+        let right = Judgement::Right(Right {
             state: State { counter, ..state }.encode(),
             ..Right::default()
-        })
+        });
+        Hardware::judge(hardware.as_ref(), scene, right)
     }
 
     fn view(&self, credential: &Credential) -> Vec<Fact> {
@@ -218,10 +226,16 @@ impl Method for Verifier {
             return Vec::new();
         };
         let counter = state.suite.counter.then(|| fact("counter", state.counter));
-        counter
+        let facts = counter
             .into_iter()
             .chain([fact("digits", state.suite.digits), fact("suite", state.suite.text())])
-            .collect()
+            .collect();
+        Hardware::view(state.hardware.as_ref(), facts)
+    }
+
+    fn unique(&self, scene: &Scene<'_>, credential: &Credential) -> Vec<[u8; 32]> {
+        let state = State::decode(credential.state.as_bytes()).ok();
+        Hardware::unique(state.and_then(|state| state.hardware).as_ref(), scene)
     }
 
     fn is_twin(&self, one: &Credential, other: &Credential) -> bool {

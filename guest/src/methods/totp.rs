@@ -3,6 +3,7 @@
 use core::ops::RangeInclusive;
 
 use super::code::{Code, Generator, Token, fits, successive};
+use super::hardware::Hardware;
 use super::{
     Asking, Class, Clock, Draft, Judgement, Method, Nature, Proof, Refusal, Right, Scene, Shown,
     Wish, fact,
@@ -53,6 +54,8 @@ pub struct State {
     /// By how many steps more it was ahead when last used (RFC 6238 section 6). Never beyond the policy's cap, counted
     /// from the server's time and the offset, so that no history walks the window away (OTP-08).
     pub drift: i16,
+    /// What its maker says of it, if it came from a file.
+    pub hardware: Option<Hardware>,
 }
 
 impl State {
@@ -64,6 +67,7 @@ impl State {
             next_step: 0,
             offset: 0,
             drift: 0,
+            hardware: None,
         }
     }
 
@@ -75,6 +79,7 @@ impl State {
         out.u64(self.next_step);
         out.i16(self.offset);
         out.i16(self.drift);
+        out.optional(self.hardware.as_ref(), Hardware::write);
         out.into_bytes()
     }
 
@@ -89,6 +94,7 @@ impl State {
             next_step: rest.u64()?,
             offset: rest.i16()?,
             drift: rest.i16()?,
+            hardware: rest.optional("totp.hardware", Hardware::read)?,
         };
         rest.end()?;
         Ok(state)
@@ -152,7 +158,8 @@ impl Method for Verifier {
         }
         let policy = &scene.policy.totp;
         let generator = Generator::new(&state.token);
-        match proof {
+        let hardware = state.hardware.clone();
+        let judgement = match proof {
             Proof::Text(code) => match Code::parse(code) {
                 Some(code) => in_window(&generator, state, code, policy, scene.clock),
                 None => Judgement::Wrong(Reason::IncorrectCode),
@@ -164,20 +171,27 @@ impl Method for Verifier {
                 _ => Judgement::Wrong(Reason::IncorrectCode),
             },
             _ => Judgement::Wrong(Reason::IncorrectCode),
-        }
+        };
+        Hardware::judge(hardware.as_ref(), scene, judgement)
     }
 
     fn view(&self, credential: &Credential) -> Vec<Fact> {
         let Ok(state) = State::decode(credential.state.as_bytes()) else {
             return Vec::new();
         };
-        vec![
+        let facts = vec![
             fact("algorithm", state.token.algorithm.name()),
             fact("digits", state.token.digits),
             fact("drift", state.drift),
             fact("offset", state.offset),
             fact("period", state.period),
-        ]
+        ];
+        Hardware::view(state.hardware.as_ref(), facts)
+    }
+
+    fn unique(&self, scene: &Scene<'_>, credential: &Credential) -> Vec<[u8; 32]> {
+        let state = State::decode(credential.state.as_bytes()).ok();
+        Hardware::unique(state.and_then(|state| state.hardware).as_ref(), scene)
     }
 
     fn is_twin(&self, one: &Credential, other: &Credential) -> bool {

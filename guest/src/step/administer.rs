@@ -2,14 +2,12 @@
 
 use super::ask::Unasked;
 use super::ruling::{Commit, Notes, Ruling};
-use super::{Step, bypass, enrol, manage, pin};
-use crate::account::{Account, Block, Credential, Resolution, State};
+use super::{Step, bypass, enrol, import, manage, pin};
+use crate::account::{Account, Block, Resolution, State};
 use crate::audit::Kind;
 use crate::contract::{AccountState, Administration, AdministrationChange, Fact, Fault};
 use crate::identifier::{ChallengeId, CredentialId};
-use crate::methods::code::Token;
-use crate::methods::{self, Wish, hotp, totp};
-use crate::otpauth::{MovingFactor, Otpauth};
+use crate::methods::{self, Wish};
 use crate::reason::Reason;
 
 /// An administrator acts.
@@ -49,14 +47,25 @@ pub(super) fn administer(
             });
         }
         AdministrationChange::Create => Kind::AccountCreated,
-        AdministrationChange::ImportOtpauth(uri) => {
-            let Some((credential, short)) = imported(step, uri)? else {
-                return Ok(refuse(Reason::ImportInvalid, facts(), notes));
+        AdministrationChange::ImportOtpauth(_) | AdministrationChange::ImportToken(_) => {
+            let imported = match &act.change {
+                AdministrationChange::ImportOtpauth(uri) => import::uri(step, uri)?,
+                AdministrationChange::ImportToken(token) => import::token(step, token)?,
+                _ => Err("change"),
             };
             let mut facts = facts();
-            if short {
-                facts.insert(1, ("secret".to_owned(), "short".to_owned()));
-            }
+            let credential = match imported {
+                Ok((credential, short)) => {
+                    if short {
+                        facts.insert(1, ("secret".to_owned(), "short".to_owned()));
+                    }
+                    credential
+                }
+                Err(field) => {
+                    facts.insert(1, ("field".to_owned(), field.to_owned()));
+                    return Ok(refuse(Reason::ImportInvalid, facts, notes));
+                }
+            };
             created(step, &facts, notes);
             return Ok(enrol::issue(
                 step,
@@ -66,9 +75,6 @@ pub(super) fn administer(
                 facts,
                 notes,
             ));
-        }
-        AdministrationChange::ImportToken(_) => {
-            return Ok(refuse(Reason::ImportInvalid, facts(), notes));
         }
         AdministrationChange::Issue(issuance) if issuance.method == pin::NAME => {
             if let Err(reason) = pin::issue(step, account)? {
@@ -235,43 +241,6 @@ fn created(step: &Step<'_>, facts: &[Fact], notes: &mut Notes) {
             facts.to_vec(),
         );
     }
-}
-
-/// The shortest secret that is imported: 80 bits, as authenticators of old have. RFC 4226 R6 wants 128: what is shorter is
-/// noted in the audit.
-const LEAST_SECRET: usize = 10;
-
-/// A credential from an `otpauth://` URI, if it can be used, and whether its secret is short. It is called what the URI calls
-/// the account.
-fn imported(step: &Step<'_>, uri: &str) -> Result<Option<(Credential, bool)>, Fault> {
-    let Ok(parsed) = Otpauth::parse(uri) else {
-        return Ok(None);
-    };
-    if parsed.secret.as_bytes().len() < LEAST_SECRET {
-        return Ok(None);
-    }
-    let short = parsed.secret.is_short();
-    let label = if manage::is_label(&parsed.account) {
-        parsed.account
-    } else {
-        "Imported".to_owned()
-    };
-    let token = Token {
-        secret: parsed.secret,
-        algorithm: parsed.algorithm,
-        digits: parsed.digits,
-    };
-    let (number, state) = match parsed.moving {
-        MovingFactor::Time(period) => (totp::NUMBER, totp::State::new(token, period).encode()),
-        // There is nothing left of it to accept.
-        MovingFactor::Counter(u64::MAX) => return Ok(None),
-        MovingFactor::Counter(counter) => (hotp::NUMBER, hotp::State { token, counter }.encode()),
-    };
-    let Some(method) = methods::of(number) else {
-        return Ok(None);
-    };
-    let credential = enrol::credential(step, method, label, state)?;
-    Ok(Some((credential, short)))
 }
 
 fn refuse(reason: Reason, facts: Vec<Fact>, notes: &mut Notes) -> Ruling {

@@ -154,7 +154,7 @@ fn invent(ctx: &Context, policy: &Policy<'_>, kept: Option<&Sealed>) -> Result<A
     };
     let state = match method {
         totp::NUMBER => totp::State::new(token, policy.totp.period).encode(),
-        _ => hotp::State { token, counter: 0 }.encode(),
+        _ => hotp::State::new(token, 0).encode(),
     };
     let credential = Credential {
         id: Identifier::default(),

@@ -22,6 +22,7 @@ mod edges;
 mod email;
 mod enrolment;
 mod fatigue;
+mod import;
 mod input;
 mod lifetime;
 mod notification;

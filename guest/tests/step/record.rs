@@ -115,6 +115,7 @@ fn version_1() -> Account {
                     digits: 6,
                 },
                 counter: 42,
+                hardware: None,
             }
             .encode(),
         ),
@@ -217,6 +218,7 @@ fn totp_of(algorithm: Algorithm) -> Sealed {
         next_step: 28_333_334,
         offset: -7,
         drift: 1,
+        hardware: None,
     };
     Sealed::new(state.encode())
 }
