@@ -96,6 +96,7 @@ impl Hostile {
           (func (export "cofactor:mfa/verifier@0.1.0#compile-policy") (param i32 i32) (result i32) {compile_policy})
           (func $step (export "cofactor:mfa/verifier@0.1.0#step") (param i32) (result i32) {step})
           (func (export "cofactor:mfa/verifier@0.1.0#authorize") (param i32) (result i32) {authorize})
+          (func (export "cofactor:mfa/verifier@0.1.0#explain") (param i32) (result i32) (unreachable))
           (func (export "cofactor:mfa/verifier@0.1.0#view") (param i32 i32) (result i32) {view}))"#
         );
         let mut module = wat::parse_str(&text)?;

@@ -17,8 +17,8 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::clock::{Clock, ClockJumped};
 use crate::contract::{
-    AccountView, Change, Claim, Context, Event, HostPolicy, Observation, Outcome, PolicyError,
-    Transition,
+    AccountView, Change, Claim, Context, Event, Explanation, Fault, HostPolicy, Observation,
+    Outcome, PolicyError, Transition,
 };
 use crate::metrics::Metrics;
 use crate::plugin::{Plugin, PluginError, Policy};

@@ -1,6 +1,7 @@
 //! What the host counts for the component: which keys, under which digests, over which windows.
 //!
-//! Keys are digests, so that the store learns no address. An IPv4 source is its address, an IPv6 source its /64 prefix.
+//! Keys are digests, so that the store learns no address. An IPv4 source is its address, an IPv6 source its /64 prefix. A
+//! kind that is neither a source's nor a user's, such as `country/49`, is counted for the tenant under its whole name.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -11,6 +12,9 @@ use zeroize::Zeroizing;
 use crate::contract::{Count, HostPolicy, Observation, Origin};
 use crate::seal::KeyRing;
 use crate::store::{AccountId, Name};
+
+/// Over how long a tenant's count runs whose window nobody has said: the longest that a component asks for.
+const DAY: u64 = 24 * 60 * 60 * 1000;
 
 pub(super) struct Observer {
     key: Zeroizing<[u8; 32]>,
@@ -27,10 +31,20 @@ impl Observer {
         }
     }
 
-    /// What to load for an event. A kind that this host cannot count is left out, and the component is not told of it.
+    /// What to load for an event.
     pub(super) fn keys(&self, name: &Name, origin: &Origin) -> Vec<(Observation, [u8; 16])> {
-        let key = |kind: &Observation| Some((kind.clone(), self.key_of(&kind.kind, name, origin)?));
-        self.kinds.iter().filter_map(key).collect()
+        self.keys_of(&self.kinds, name, origin)
+    }
+
+    /// What to load where the component asks for counts of its own choice.
+    pub(super) fn keys_of(
+        &self,
+        asked: &[Observation],
+        name: &Name,
+        origin: &Origin,
+    ) -> Vec<(Observation, [u8; 16])> {
+        let key = |kind: &Observation| (kind.clone(), self.key_of(&kind.kind, name, origin));
+        asked.iter().map(key).collect()
     }
 
     /// What was loaded for [`Observer::keys`], in their order, as the component gets it.
@@ -44,25 +58,25 @@ impl Observer {
             .collect()
     }
 
-    /// What the component counted, under the keys of this event. A kind that the policy does not name is not counted.
+    /// What the component counted, under the keys of this event. `asked` is what it wanted to know in this step. A source's
+    /// or user's kind that neither names is switched off; a tenant's is counted over a day then.
     pub(super) fn increments(
         &self,
         name: &Name,
         origin: &Origin,
+        asked: &[Observation],
         counts: &[Count],
     ) -> Vec<(String, [u8; 16], u32, u64)> {
         let increment = |count: &Count| {
             let window = self
                 .kinds
                 .iter()
-                .find(|kind| kind.kind == count.kind)?
-                .window;
-            Some((
-                count.kind.clone(),
-                self.key_of(&count.kind, name, origin)?,
-                count.by,
-                window,
-            ))
+                .chain(asked)
+                .find(|kind| kind.kind == count.kind)
+                .map(|kind| kind.window)
+                .or_else(|| is_tenants(&count.kind).then_some(DAY))?;
+            let key = self.key_of(&count.kind, name, origin);
+            Some((count.kind.clone(), key, count.by, window))
         };
         counts.iter().filter_map(increment).collect()
     }
@@ -90,26 +104,26 @@ impl Observer {
         id
     }
 
-    fn key_of(&self, kind: &str, name: &Name, origin: &Origin) -> Option<[u8; 16]> {
-        let digest = match kind {
-            "user" => self.digest(&[
-                b"user",
-                name.tenant.as_bytes(),
-                name.issuer.as_bytes(),
-                name.user.as_bytes(),
-            ]),
-            _ if kind.starts_with("source") => {
-                // All who come without an address that can be told are one source: each gateway's.
-                let address = origin.address.as_deref().and_then(source);
-                let source = match &address {
-                    Some(address) => address.as_slice(),
-                    None => origin.gateway.as_bytes(),
-                };
-                self.digest(&[kind.as_bytes(), name.tenant.as_bytes(), source])
-            }
-            _ => return None,
+    fn key_of(&self, kind: &str, name: &Name, origin: &Origin) -> [u8; 16] {
+        let (kind, tenant) = (kind.as_bytes(), name.tenant.as_bytes());
+        let digest = if kind.starts_with(b"source") {
+            // All who come without an address that can be told are one source: each gateway's.
+            let address = origin.address.as_deref().and_then(source);
+            let source = match &address {
+                Some(address) => address.as_slice(),
+                None => origin.gateway.as_bytes(),
+            };
+            self.digest(&[kind, tenant, source])
+        } else if kind.starts_with(b"user") {
+            self.digest(&[kind, tenant, name.issuer.as_bytes(), name.user.as_bytes()])
+        } else {
+            self.digest(&[b"tenant", kind, tenant])
         };
-        digest.first_chunk::<16>().copied()
+        let mut key = [0; 16];
+        key.iter_mut()
+            .zip(digest)
+            .for_each(|(to, from)| *to = from);
+        key
     }
 
     /// HMAC-SHA-256 over the parts, each with its length before it.
@@ -123,6 +137,11 @@ impl Observer {
         }
         mac.finalize().into_bytes().into()
     }
+}
+
+/// Whether a kind is neither a source's nor a user's.
+fn is_tenants(kind: &str) -> bool {
+    !kind.starts_with("source") && !kind.starts_with("user")
 }
 
 fn source(address: &str) -> Option<[u8; 16]> {

@@ -170,7 +170,10 @@ impl<S: Store> Api<S> {
             "decided"
         );
         let session = match &settled.outcome {
-            Outcome::Allow(allowance) => Some(self.seal(caller, &name, &allowance.claims)?),
+            // A confirmed text is no session.
+            Outcome::Allow(it) if it.claims.transaction.is_none() => {
+                Some(self.seal(caller, &name, &it.claims)?)
+            }
             _ => None,
         };
         answer(&StepAnswer {
