@@ -2,6 +2,7 @@
 //!
 //! XChaCha20-Poly1305 with a random 192-bit nonce, under keys that the [`KeyRing`] derives.
 
+mod claim;
 mod ring;
 
 use chacha20poly1305::aead::{Aead, Payload};
@@ -10,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::store::AccountId;
 
+pub(crate) use claim::ClaimKey;
 pub(crate) use ring::AccountKeys;
 pub use ring::{KeyRing, KeyRingError, RotateError};
 

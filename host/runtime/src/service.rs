@@ -5,6 +5,7 @@
 
 mod audit;
 mod error;
+mod explain;
 mod observe;
 mod outage;
 mod outbox;
@@ -17,18 +18,21 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::clock::{Clock, ClockJumped};
 use crate::contract::{
-    AccountView, Change, Claim, Context, Event, Explanation, Fault, HostPolicy, Observation,
-    Outcome, PolicyError, Transition,
+    AccountView, Change, Context, Event, Fault, HostPolicy, Observation, Origin, Outcome,
+    PolicyError, Transition,
 };
 use crate::metrics::Metrics;
 use crate::plugin::{Plugin, PluginError, Policy};
-use crate::seal::{AccountKeys, KeyRing, OUTBOX, RECORD, SealedBox, random, record_binding};
+use crate::seal::{
+    AccountKeys, ClaimKey, KeyRing, OUTBOX, RECORD, SealedBox, random, record_binding,
+};
 use crate::store::{AccountId, Commit, Committed, Load, Name, Query, Store, Write};
 
 use observe::Observer;
 use outage::Outages;
 
 pub use error::{ServiceError, StepError};
+pub use outbox::Errand;
 
 /// How often a step is run again after a lost race before the answer is overload.
 const ATTEMPTS: u32 = 8;
@@ -43,6 +47,7 @@ pub struct Service<S> {
     records: SealedBox,
     effects: SealedBox,
     account_keys: AccountKeys,
+    claim_key: ClaimKey,
     observer: Observer,
     metrics: Metrics,
     outages: Outages,
@@ -81,6 +86,7 @@ impl<S: Store> Service<S> {
             records: ring.sealed_box(RECORD),
             effects: ring.sealed_box(OUTBOX),
             account_keys: ring.account_keys(),
+            claim_key: ring.claim_key(),
             plugin,
             policy,
             store,
@@ -255,27 +261,19 @@ impl<S: Store> Service<S> {
         clash: bool,
     ) -> Result<(Settled, Commit), StepError> {
         crate::plugin::check_event(event)?;
-        let now = self.clock.now()?;
-        let observe = self.observer.keys(name, &event.origin);
-        let loaded = self.load(name, &observe, now).await?;
-        event.origin.known = loaded.known;
-        let record = self.open(name, &loaded)?;
-        let mut context = self.context(
-            now,
-            &name.tenant,
-            Observer::counts(&observe, &loaded.counts),
-            Some(loaded.id),
-        );
-        context.entropy = entropy()?;
-        context.refuse_before = loaded.refuse_before;
+        let Scene {
+            loaded,
+            record,
+            mut context,
+        } = self.scene(name, event).await?;
         if clash {
             context
                 .facts
                 .push(("claim-clash".to_owned(), "true".to_owned()));
         }
-        let mut id = loaded.id;
+        let (now, mut id) = (context.now, loaded.id);
         let account = record.as_ref().map(|record| record.as_slice());
-        let mut transition = self.plugin.step(&self.policy, &context, account, event)?;
+        let (mut transition, mut asked) = self.decide(name, event, &mut context, account).await?;
         if !loaded.known && matches!(transition.account, Change::Keep) {
             // The generation of an account that never came to be is not the shadow record's.
             transition.generation = loaded.generation;
@@ -292,10 +290,11 @@ impl<S: Store> Service<S> {
             wipe(&mut context);
             context.keys = self.account_keys.derive(&name.tenant, id);
             context.entropy = entropy()?;
+            context.observed.truncate(loaded.counts.len());
             if let Change::Write(record) = &mut transition.account {
                 record.zeroize();
             }
-            transition = self.plugin.step(&self.policy, &context, account, event)?;
+            (transition, asked) = self.decide(name, event, &mut context, account).await?;
             if !matches!(transition.account, Change::Write(_)) {
                 return Err(malformed(
                     "an account that was to be made is not, by other keys",
@@ -316,8 +315,67 @@ impl<S: Store> Service<S> {
         };
         Ok((
             settled,
-            self.commit(name, event, now, (id, create, expected), transition)?,
+            self.commit(name, event, now, (id, create, expected), &asked, transition)?,
         ))
+    }
+
+    /// The account as it is now, and all that the component gets beside it.
+    async fn scene(&self, name: &Name, event: &mut Event) -> Result<Scene, StepError> {
+        let now = self.clock.now()?;
+        let observe = self.observer.keys(name, &event.origin);
+        let loaded = self.load(name, &observe, now).await?;
+        event.origin.known = loaded.known;
+        let record = self.open(name, &loaded)?;
+        let mut context = self.context(
+            now,
+            &name.tenant,
+            Observer::counts(&observe, &loaded.counts),
+            Some(loaded.id),
+        );
+        context.entropy = entropy()?;
+        context.refuse_before = loaded.refuse_before;
+        Ok(Scene {
+            loaded,
+            record,
+            context,
+        })
+    }
+
+    /// Runs the step, and once more where the component asks for counts that depend on what the record holds: which those
+    /// were is said beside the transition.
+    async fn decide(
+        &self,
+        name: &Name,
+        event: &Event,
+        context: &mut Context,
+        account: Option<&[u8]>,
+    ) -> Result<(Transition, Vec<Observation>), StepError> {
+        match self.plugin.step(&self.policy, context, account, event) {
+            Err(PluginError::Component(Fault::Unobserved(asked))) => {
+                self.observe(name, &event.origin, context, &asked).await?;
+                let transition = self.plugin.step(&self.policy, context, account, event)?;
+                Ok((transition, asked))
+            }
+            stepped => Ok((stepped?, Vec::new())),
+        }
+    }
+
+    /// Adds the counts that the component asked for. The record may be another one by now: then the commit is refused.
+    async fn observe(
+        &self,
+        name: &Name,
+        origin: &Origin,
+        context: &mut Context,
+        asked: &[Observation],
+    ) -> Result<(), StepError> {
+        let observe = self.observer.keys_of(asked, name, origin);
+        let loaded = self.load(name, &observe, context.now).await?;
+        context
+            .observed
+            .extend(Observer::counts(&observe, &loaded.counts));
+        context.entropy.zeroize();
+        context.entropy = entropy()?;
+        Ok(())
     }
 
     async fn load(
@@ -384,6 +442,7 @@ impl<S: Store> Service<S> {
         event: &Event,
         now: u64,
         (id, create, expected): (AccountId, bool, u64),
+        asked: &[Observation],
         transition: Transition,
     ) -> Result<Commit, StepError> {
         // An unknown user's notices cost the store what a known one's do, and have nowhere to go: they are over at once.
@@ -408,16 +467,9 @@ impl<S: Store> Service<S> {
         let outbox = transition
             .effects
             .iter()
-            .map(|effect| outbox::row(&self.effects, &name.tenant, effect, latest))
+            .map(|effect| outbox::row(&self.effects, name, &event.origin, effect, latest))
             .collect::<Result<_, _>>()?;
-        let (mut take, mut drop) = (Vec::new(), Vec::new());
-        for claim in &transition.claims {
-            match claim {
-                Claim::Take(digest) => take.extend(digest.first_chunk::<32>()),
-                Claim::Drop(digest) => drop.extend(digest.first_chunk::<32>()),
-                Claim::Other(_) => {}
-            }
-        }
+        let (take, drop) = self.claim_key.digests(&name.tenant, &transition.claims);
         let audit = transition
             .audit
             .iter()
@@ -431,7 +483,7 @@ impl<S: Store> Service<S> {
             generation: transition.generation,
             counts: self
                 .observer
-                .increments(name, &event.origin, &transition.counts),
+                .increments(name, &event.origin, asked, &transition.counts),
             take,
             drop,
             outbox,
@@ -440,6 +492,13 @@ impl<S: Store> Service<S> {
             now,
         })
     }
+}
+
+/// What a step starts from.
+struct Scene {
+    loaded: Load,
+    record: Option<Zeroizing<Vec<u8>>>,
+    context: Context,
 }
 
 fn entropy() -> Result<Vec<u8>, StepError> {

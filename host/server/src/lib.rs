@@ -8,6 +8,7 @@ pub mod api;
 pub mod bench;
 pub mod cli;
 pub mod config;
+pub mod delivery;
 pub mod demo;
 pub mod gateway;
 pub mod keyring;

@@ -17,6 +17,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::api::{self, Api};
 use crate::config::{Address, Component, Config, Door};
+use crate::delivery::forward;
 use crate::gateway::{self, Front};
 use crate::keyring::{self, InUse, KeyFileError};
 use crate::listener::{ListenError, Listener};
@@ -242,6 +243,7 @@ impl Host {
             tasks.spawn(listener.serve(router, halted.clone()));
         }
         let mending = tokio::spawn(mend(Arc::clone(&self.service)));
+        let forwarding = tokio::spawn(forward::run(Arc::clone(&self.service)));
         let asked = tokio::select! {
             _ = stop.wait_for(|stop| *stop) => true,
             // Half a host would answer monitoring and nobody else.
@@ -252,8 +254,10 @@ impl Host {
         }
         let _ = halt.send(true);
         while tasks.join_next().await.is_some() {}
-        mending.abort();
-        let _ = mending.await;
+        for task in [mending, forwarding] {
+            task.abort();
+            let _ = task.await;
+        }
         let service = self.service;
         let _ = tokio::task::spawn_blocking(move || service.store().close()).await;
         drop(self.in_use);

@@ -9,7 +9,9 @@ use hkdf::Hkdf;
 use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use super::{OUTBOX, RECORD, ResealError, SealedBox, effect_binding, random, record_binding};
+use super::{
+    ClaimKey, OUTBOX, RECORD, ResealError, SealedBox, effect_binding, random, record_binding,
+};
 use crate::contract::Key;
 use crate::store::AccountId;
 
@@ -17,6 +19,8 @@ use crate::store::AccountId;
 #[derive(Clone)]
 pub struct KeyRing {
     generations: Vec<Generation>,
+    /// What claims are digested with, once the key that it comes from is retired.
+    claims: Option<Zeroizing<[u8; 32]>>,
 }
 
 #[derive(Clone, ZeroizeOnDrop)]
@@ -65,18 +69,30 @@ impl KeyRing {
                 created: now,
                 secret: random()?,
             }],
+            claims: None,
         })
     }
 
-    /// Reads the text form: a line a key, newest first, `#` starts a comment.
+    /// Reads the text form: a line a key, newest first, `#` starts a comment. A line `claims` holds the key of claims, where
+    /// keys were retired.
     ///
     /// # Errors
     /// The first line that is wrong.
     pub fn from_text(text: &str) -> Result<Self, KeyRingError> {
         let mut generations: Vec<Generation> = Vec::new();
+        let mut claims = None;
         for (number, line) in (1..).zip(text.lines()) {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            if let Some(digits) = line.strip_prefix("claims ") {
+                let mut key = Zeroizing::new([0; 32]);
+                hex::decode_to_slice(digits.trim(), key.as_mut_slice())
+                    .map_err(|_| KeyRingError::Line(number))?;
+                if claims.replace(key).is_some() {
+                    return Err(KeyRingError::Line(number));
+                }
                 continue;
             }
             let next = Generation::from_line(line).ok_or(KeyRingError::Line(number))?;
@@ -88,7 +104,10 @@ impl KeyRing {
         match generations.len() {
             0 => Err(KeyRingError::Empty),
             n if n > Self::MAX => Err(KeyRingError::Full),
-            _ => Ok(Self { generations }),
+            _ => Ok(Self {
+                generations,
+                claims,
+            }),
         }
     }
 
@@ -96,14 +115,23 @@ impl KeyRing {
     #[must_use]
     pub fn to_text(&self) -> Zeroizing<String> {
         let mut text = Zeroizing::new(String::with_capacity(128 * self.generations.len()));
-        for generation in &self.generations {
-            text.push_str(&format!("{} {} ", generation.id, generation.created));
+        let mut line = |start: String, secret: &[u8; 32]| {
+            text.push_str(&start);
             let mut digits = Zeroizing::new([0; 64]);
             // Twice as long as what it holds, so it fits.
-            if hex::encode_to_slice(generation.secret, digits.as_mut_slice()).is_ok() {
+            if hex::encode_to_slice(secret, digits.as_mut_slice()).is_ok() {
                 text.extend(digits.iter().copied().map(char::from));
             }
             text.push('\n');
+        };
+        for generation in &self.generations {
+            line(
+                format!("{} {} ", generation.id, generation.created),
+                &generation.secret,
+            );
+        }
+        if let Some(key) = &self.claims {
+            line("claims ".to_owned(), key);
         }
         text
     }
@@ -128,8 +156,12 @@ impl KeyRing {
         Ok(id)
     }
 
-    /// Drops every key but the newest, once nothing is sealed with them any more.
+    /// Drops every key but the newest, once nothing is sealed with them any more. The key of claims stays: their digests
+    /// cannot be made anew.
     pub fn retire(&mut self) {
+        if self.generations.len() > 1 {
+            self.claims = Some(self.claim_key().0);
+        }
         self.generations.truncate(1);
     }
 
@@ -208,6 +240,15 @@ impl KeyRing {
         let seals = self.sealed_box(purpose);
         let plain = seals.open(bound, sealed).ok_or(ResealError::Broken)?;
         Ok(Some(seals.seal(bound, &plain)?))
+    }
+
+    /// What claims are digested with: derived from the oldest key, and kept when that one is retired.
+    pub(crate) fn claim_key(&self) -> ClaimKey {
+        ClaimKey(match (&self.claims, self.generations.last()) {
+            (Some(kept), _) => kept.clone(),
+            (None, Some(oldest)) => oldest.derive(&[b"cofactor claims"]),
+            (None, None) => Zeroizing::default(),
+        })
     }
 
     /// What derives the component's keys for one account, for many accounts.
@@ -318,9 +359,28 @@ mod tests {
     }
 
     #[test]
+    fn claims_are_digested_alike_through_rotation_and_retirement() {
+        let mut ring = KeyRing::generate(5).unwrap();
+        let before = ring.claim_key().0;
+        ring.rotate(6).unwrap();
+        assert_eq!(*ring.claim_key().0, *before);
+        ring.retire();
+        assert_eq!(*ring.claim_key().0, *before);
+        let again = KeyRing::from_text(&ring.to_text()).unwrap();
+        assert_eq!(*again.claim_key().0, *before);
+        assert_eq!(*again.to_text(), *ring.to_text());
+    }
+
+    #[test]
     fn bad_text_is_refused_with_its_line() {
         let key = "ab".repeat(32);
         let cases = [
+            (format!("1 0 {key}\nclaims ab"), KeyRingError::Line(2)),
+            (
+                format!("1 0 {key}\nclaims {key}\nclaims {key}"),
+                KeyRingError::Line(3),
+            ),
+            (format!("claims {key}"), KeyRingError::Empty),
             (String::new(), KeyRingError::Empty),
             ("# none\n".into(), KeyRingError::Empty),
             (format!("1 0 {key}\nx"), KeyRingError::Line(2)),

@@ -120,9 +120,7 @@ impl Observer {
             self.digest(&[b"tenant", kind, tenant])
         };
         let mut key = [0; 16];
-        key.iter_mut()
-            .zip(digest)
-            .for_each(|(to, from)| *to = from);
+        key.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
         key
     }
 

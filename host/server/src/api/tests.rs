@@ -187,9 +187,8 @@ async fn what_a_client_may_not_do_is_refused() {
         "reason": "", "started": NOW, "verified": NOW, "active": NOW});
     let manage = event(&json!({"manage": {"session": claims, "change": "sign-out-everywhere"}}));
     let enrol = event(&json!({"enrol-begin": {"session": claims, "method": "totp", "label": "x"}}));
-    let vouch = event(
-        &json!({"vouch": {"challenge": "00".repeat(16), "approver": "bob", "at": NOW}}),
-    );
+    let vouch =
+        event(&json!({"vouch": {"challenge": "00".repeat(16), "approver": "bob", "at": NOW}}));
     let factor = event(
         &json!({"factor-answer": {"challenge": "00".repeat(16), "method": "acme.palm", "accepted": true}}),
     );

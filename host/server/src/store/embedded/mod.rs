@@ -126,6 +126,14 @@ impl EmbeddedStore {
         self.read(|connection| outbox::due(connection, now, limit))
     }
 
+    /// Effects of one kind that are still to be done, the soonest to expire first.
+    ///
+    /// # Errors
+    /// As [`Store::load`].
+    pub fn due_of(&self, kind: &str, now: u64, limit: u32) -> Result<Vec<Due>, StoreError> {
+        self.read(|connection| outbox::due_of(connection, kind, now, limit))
+    }
+
     /// The same in the order of their ids, starting behind `after`: page by page it is all of them.
     ///
     /// # Errors

@@ -37,6 +37,22 @@ pub(super) fn due(connection: &Connection, now: u64, limit: u32) -> rusqlite::Re
         .collect()
 }
 
+/// The same of one kind.
+pub(super) fn due_of(
+    connection: &Connection,
+    kind: &str,
+    now: u64,
+    limit: u32,
+) -> rusqlite::Result<Vec<Due>> {
+    connection
+        .prepare_cached(
+            "SELECT effect, tenant, account, kind, created, expires, payload FROM outbox
+             WHERE settled IS NULL AND expires > ?1 AND payload IS NOT NULL AND kind = ?2 ORDER BY expires LIMIT ?3",
+        )?
+        .query_map((whole(now), kind, limit), read)?
+        .collect()
+}
+
 /// What is to be done, in the order of the ids, starting behind `after`.
 pub(super) fn all(
     connection: &Connection,

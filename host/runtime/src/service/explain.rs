@@ -1,0 +1,33 @@
+//! Which rules of the policy decide about a sign-in, and why.
+
+use super::{Scene, Service, StepError, wipe};
+use crate::contract::{Event, Explanation, Fault};
+use crate::plugin::PluginError;
+use crate::store::{Name, Store};
+
+impl<S: Store> Service<S> {
+    /// Says which rules would decide about an event that begins a sign-in, with the account as it is now. Changes nothing.
+    ///
+    /// # Errors
+    /// Where the step could not be judged either, or the event begins no sign-in.
+    pub async fn explain(&self, name: &Name, mut event: Event) -> Result<Explanation, StepError> {
+        crate::plugin::check_event(&event)?;
+        let Scene {
+            record,
+            mut context,
+            ..
+        } = self.scene(name, &mut event).await?;
+        let account = record.as_ref().map(|record| record.as_slice());
+        let explain = |context: &_| self.plugin.explain(&self.policy, context, account, &event);
+        let explained = match explain(&context) {
+            Err(PluginError::Component(Fault::Unobserved(asked))) => {
+                self.observe(name, &event.origin, &mut context, &asked)
+                    .await?;
+                explain(&context)
+            }
+            explained => explained,
+        };
+        wipe(&mut context);
+        Ok(explained?)
+    }
+}
