@@ -179,6 +179,14 @@ impl Lowering<'_> {
                     .collect();
                 self.write_case(&cases, value, at)
             }
+            TypeDefKind::Enum(it) => {
+                let cases: Vec<_> = it
+                    .cases
+                    .iter()
+                    .map(|case| (case.name.as_str(), None))
+                    .collect();
+                self.write_case(&cases, value, at)
+            }
             TypeDefKind::Result(result) => {
                 self.write_case(&[("ok", result.ok), ("err", result.err)], value, at)
             }

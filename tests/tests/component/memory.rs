@@ -119,7 +119,7 @@ fn with_pages(component: &[u8], pages: usize) -> Vec<u8> {
         .enumerate()
         .filter(|(_, octets)| {
             let base = u32::from_le_bytes(octets[..4].try_into().unwrap());
-            octets[4..] == is && (32 << 10..64 << 10).contains(&base) && base % 16 == 0
+            octets[4..] == is && (32 << 10..128 << 10).contains(&base) && base % 16 == 0
         })
         .map(|(at, _)| at)
         .collect();

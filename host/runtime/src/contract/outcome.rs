@@ -135,7 +135,7 @@ pub struct Challenge {
     /// What to say.
     pub prompt: Prompt,
     /// What a program needs to answer: the JSON options of a WebAuthn assertion; empty for most methods. At most 4 KiB.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default)]
     pub payload: String,
     /// When it ends.
     pub expires: Instant,

@@ -221,8 +221,8 @@ async fn what_a_client_may_not_do_is_refused() {
         (
             "an action of a later version",
             "payroll",
-            event(&json!({"poll": "00".repeat(16)})),
-            501,
+            event(&json!({"other": "fly"})),
+            403,
         ),
         (
             "an action that is not there",
