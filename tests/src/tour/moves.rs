@@ -164,7 +164,7 @@ impl Tour {
         let credential = mind.credential.clone().unwrap_or_else(|| "0".repeat(16));
         let administer = |change: Value| json!({"administer": {"actor": "admin", "why": "tour", "change": change}});
         let begin = |more: Value| {
-            let mut sign_in = json!({"surface": ["redirect", "poll"]});
+            let mut sign_in = json!({"surface": ["redirect", "poll"], "required-level": 0});
             if let Some(token) = &mind.token {
                 sign_in["device-token"] = json!(token);
             }
@@ -211,7 +211,7 @@ impl Tour {
             Move::Transaction => json!({"begin": begin(json!({"transaction": "Pay 5 to Bob"}))}),
             Move::Strict => json!({"begin": begin(json!({"required-level": 3}))}),
             Move::Program => {
-                json!({"begin": {"surface": ["program"], "early-answer": self.issued("app-password")}})
+                json!({"begin": {"surface": ["program"], "required-level": 0, "early-answer": self.issued("app-password")}})
             }
             Move::Answer(right) => answer(self.proof(right, at, false), false),
             Move::Remember => answer(self.proof(true, at, false), true),

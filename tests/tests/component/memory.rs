@@ -8,7 +8,7 @@ use wasmtime::{Config, Engine, Module};
 use crate::largest::{self, Largest};
 
 /// The pages of 64 KiB that the component has, at the start and for ever.
-const PAGES: usize = 3;
+const PAGES: usize = 5;
 
 #[test]
 fn the_largest_account_with_the_largest_policy_passes_every_operation() {
@@ -119,7 +119,7 @@ fn with_pages(component: &[u8], pages: usize) -> Vec<u8> {
         .enumerate()
         .filter(|(_, octets)| {
             let base = u32::from_le_bytes(octets[..4].try_into().unwrap());
-            octets[4..] == is && (32 << 10..128 << 10).contains(&base) && base % 16 == 0
+            octets[4..] == is && (32 << 10..256 << 10).contains(&base) && base % 16 == 0
         })
         .map(|(at, _)| at)
         .collect();
