@@ -54,7 +54,7 @@ pub enum Reason {
     LabelInvalid = 36,
     /// The account has no credential of that id.
     CredentialUnknown = 37,
-    /// The `otpauth://` URI cannot be used.
+    /// The `otpauth://` URI, or the token, cannot be used; the audit names the field.
     ImportInvalid = 38,
     /// The application needs a level that no method here reaches.
     LevelInsufficient = 39,
@@ -102,9 +102,9 @@ pub enum Reason {
     AddressInvalid = 41,
     /// This account, or another, holds this token, number or device already.
     AlreadyClaimed = 42,
-    /// The PIN is wrong, or too weak as a new one.
+    /// The PIN is wrong.
     IncorrectPin = 43,
-    /// The PIN has to be changed before the user passes.
+    /// The PIN has to be changed before the user passes, or the new one is too short, too simple, or the old one.
     PinChangeRequired = 44,
     /// The account is not asked for a second factor.
     MultifactorDisabled = 45,
@@ -122,7 +122,7 @@ pub enum Reason {
     UserNotVerified = 53,
     /// The credential is not good yet, or not any more.
     CredentialExpired = 54,
-    /// The policy does not allow a bypass, or no reason was given.
+    /// The policy does not allow a bypass, no reason was given, it would last too long, or the administrator is the user.
     BypassRefused = 55,
     /// The telephone number was moved to another SIM or carrier a short time ago: nothing is sent there.
     NumberSwapped = 56,

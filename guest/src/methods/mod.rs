@@ -6,9 +6,9 @@
 
 pub mod code;
 pub mod generated;
+pub mod hardware;
 pub mod number;
 mod oob;
-pub mod hardware;
 
 /// Declares the methods, in the order in which they are offered.
 macro_rules! methods {

@@ -110,10 +110,9 @@ pub(super) fn succeeded(step: &Step<'_>, account: &mut Account, text: &str) {
     let current = step.ctx.keys.first().map(|key| key.id);
     let Some(pin) = &mut account.pin else { return };
     pin.failures.clear();
-    if Some(pin.key) != current || pin.iterations != policy.iterations {
-        if let Ok(anew) = pin::keep(step.ctx, step.seed, policy, text, pin.initial) {
-            *pin = anew;
-        }
+    let is_old = Some(pin.key) != current || pin.iterations != policy.iterations;
+    if is_old && let Ok(anew) = pin::keep(step.ctx, step.seed, policy, text, pin.initial) {
+        *pin = anew;
     }
 }
 

@@ -296,17 +296,3 @@ fn a_pin_goes_with_typed_codes_alone() {
         );
     }
 }
-
-#[test]
-#[ignore = "says how long a PIN takes, for docs/policy.md"]
-fn what_a_pin_costs() {
-    for iterations in [1_000, 10_000, 40_000] {
-        let mut world = with_pin(&format!(
-            "[pin]\nmethods = ['totp']\niterations = {iterations}\n"
-        ));
-        let code = world.code(0);
-        let start = std::time::Instant::now();
-        assert!(is_allowed(&world.sign_in(&format!("{PIN}{code}"))));
-        println!("{iterations}: {:?}", start.elapsed());
-    }
-}
