@@ -144,7 +144,7 @@ fn read_pin(rest: &mut Reader<'_>) -> Result<Pin, RecordError> {
         key: rest.u32()?,
         salt: rest.array()?,
         iterations: Some(rest.u32()?)
-            .filter(|iterations| (1_000..=40_000).contains(iterations))
+            .filter(|iterations| (1_000..=20_000).contains(iterations))
             .ok_or(RecordError::OutOfRange("pin.iterations"))?,
         hash: rest.array()?,
         initial: rest.bool("pin.initial")?,

@@ -205,7 +205,7 @@ pub struct Pin {
     pub order: PinOrder,
     /// How many digits or characters a new one has at least: 4 to 16.
     pub least: u8,
-    /// Iterations of PBKDF2: 1,000 to 40,000.
+    /// Iterations of PBKDF2: 1,000 to 20,000.
     pub iterations: u32,
     /// From how many wrong ones on it is locked: 3 to 10.
     pub lock_after: u8,

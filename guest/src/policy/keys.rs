@@ -195,7 +195,7 @@ keys![
     (methods "pin.methods" 0 => pin.methods),
     (choice "pin.order" ["first", "last"] => pin.order; [PinOrder::First, PinOrder::Last]),
     (count "pin.least" 4..=16 => pin.least),
-    (count "pin.iterations" 1_000..=40_000 => pin.iterations),
+    (count "pin.iterations" 1_000..=20_000 => pin.iterations),
     (count "pin.lock-after" 3..=10 => pin.lock_after),
     (span "pin.lock-for" MINUTE..=DAY => pin.lock_for),
     (flag "fraud.block" => fraud.block),

@@ -1,6 +1,6 @@
 //! How much work each kind of call may do. Fuel is deterministic: the same call takes the same fuel on every machine.
 
-use crate::contract::{Action, Proof};
+use crate::contract::{Action, AdministrationChange, ManagementChange, Proof};
 
 /// Fuel for each kind of call: a multiple of what its largest legal case takes, as `tests/tests/component/cost.rs` meters it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,7 +9,8 @@ pub struct Fuel {
     pub describe: u64,
     /// `compile-policy` of 64 KiB.
     pub compile_policy: u64,
-    /// A step that checks one code against every credential.
+    /// A step that checks one code against every credential, and with it a PIN, which is slow to try: 10 million for 1,000
+    /// iterations of PBKDF2. The largest is one that splits into three PINs and is kept anew, with 20,000 each.
     pub verify: u64,
     /// A step that looks for two successive codes in the widest window, for every credential.
     pub resynchronise: u64,
@@ -28,8 +29,8 @@ impl Default for Fuel {
         Self {
             describe: 1_000_000,
             compile_policy: 100_000_000,
-            verify: 40_000_000,
-            resynchronise: 500_000_000,
+            verify: 1_000_000_000,
+            resynchronise: 1_400_000_000,
             change: 10_000_000,
             authorize: 1_000_000,
             explain: 40_000_000,
@@ -53,6 +54,15 @@ impl Fuel {
             | Action::Snooze(_)
             | Action::PhoneAnswer(_)
             | Action::FactorAnswer(_) => self.verify,
+            // These make a PIN, and look whether it is the old one.
+            Action::Manage(management)
+                if matches!(management.change, ManagementChange::SetPin(_)) =>
+            {
+                self.verify
+            }
+            Action::Administer(act) if matches!(act.change, AdministrationChange::Issue(_)) => {
+                self.verify
+            }
             Action::ChooseMethod(_)
             | Action::Resend(_)
             | Action::Poll(_)
