@@ -168,7 +168,7 @@ fn asked(
     if open.new_pin {
         return contract::Challenge {
             id: open.id.text(),
-            method: String::new(),
+            method: pin::NAME.to_owned(),
             offers: Vec::new(),
             prompt: prompt(
                 "choose-pin",

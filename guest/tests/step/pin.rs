@@ -131,6 +131,7 @@ fn a_pin_that_an_administrator_issued_is_changed_at_its_first_use() {
     let id = challenged(&asked).id.clone();
     assert_eq!(challenged(&asked).prompt.message, "choose-pin");
     assert!(challenged(&asked).offers.is_empty());
+    assert_eq!(challenged(&asked).method, "pin");
     for (weak, why) in [
         (issued.as_str(), "the old one"),
         ("123456", "a run"),
