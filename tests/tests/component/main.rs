@@ -11,6 +11,7 @@ mod anywhere;
 mod constant_time;
 mod contract;
 mod cost;
+mod counts;
 mod hostile;
 mod largest;
 mod malformed;

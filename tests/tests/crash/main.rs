@@ -11,6 +11,7 @@
 )]
 
 mod canaries;
+mod forward;
 mod full;
 mod isolation;
 mod keys;

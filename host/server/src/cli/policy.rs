@@ -1,5 +1,7 @@
 //! `cofactor policy`.
 
+mod explain;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -11,7 +13,7 @@ use crate::serve;
 
 const DEFAULTS: &str = include_str!("../../../../docs/policy.example.toml");
 
-/// Check the policy document
+/// Check the policy document, and ask it about a sign-in
 ///
 /// A policy says what is asked, how often, and what happens after failures. The component itself checks it, so what
 /// passes here is what the host accepts.
@@ -19,7 +21,8 @@ const DEFAULTS: &str = include_str!("../../../../docs/policy.example.toml");
 #[command(after_help = "\
 Examples:
   cofactor policy check policy.toml
-  cofactor policy check --print-defaults > policy.toml")]
+  cofactor policy check --print-defaults > policy.toml
+  cofactor policy explain policy.toml --user alice --application wiki --address 192.0.2.7")]
 pub(super) struct PolicyCommand {
     #[command(subcommand)]
     command: Sub,
@@ -28,6 +31,7 @@ pub(super) struct PolicyCommand {
 #[derive(Debug, Subcommand)]
 enum Sub {
     Check(Check),
+    Explain(explain::Explain),
 }
 
 /// Say everything that is wrong with a policy, and what is unwise
@@ -57,8 +61,10 @@ struct Check {
 
 impl PolicyCommand {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let Sub::Check(check) = self.command;
-        check.run()
+        match self.command {
+            Sub::Check(it) => it.run(),
+            Sub::Explain(it) => it.run(),
+        }
     }
 }
 

@@ -1,19 +1,24 @@
 //! `cofactor user`.
 
+mod duration;
+mod shown;
+
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use cofactor_runtime::contract::{
-    AccountView, Action, Administration, AdministrationChange, Event, Issuance, Origin, Outcome,
-    Provisioning,
+    AccountState, Action, Administration, AdministrationChange, Event, Issuance, Origin, Outcome,
 };
 use cofactor_runtime::store::Name;
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use duration::duration;
+use shown::{handed_out, shown};
+
 use super::{ConfigFile, Exit, Failure, Opened, existing, input, open_service, output, wait};
 
-/// Accounts: add, look at, enrol, unlock, remove
+/// Accounts: add, look at, enrol, issue, unlock, remove
 ///
 /// Works on the configured database, also while the host is running. Every change goes through the component and into
 /// the audit chain, with who made it and why.
@@ -38,6 +43,9 @@ enum Sub {
     List(List),
     Show(Show),
     Enrol(Enrol),
+    Issue(Issue),
+    State(SetState),
+    Bypass(Bypass),
     /// Lift lockouts and clear failure counters
     ///
     /// A credential that reached the hard ceiling of failures stays disabled: remove it and enrol another.
@@ -52,6 +60,9 @@ enum Sub {
     /// End every session of the user
     #[command(after_help = "Example:\n  cofactor user sign-out alice")]
     SignOut(Change),
+    /// Know no remembered device any more
+    #[command(after_help = "Example:\n  cofactor user forget-devices alice --why 'laptop stolen'")]
+    ForgetDevices(Change),
     /// Forget the latest instant of the account, after a clock that ran ahead was set right
     #[command(
         after_help = "Example:\n  cofactor user reset-clock alice --why 'clock was a day ahead'"
@@ -144,6 +155,83 @@ struct Enrol {
     uri: Option<PathBuf>,
 }
 
+/// Issue a credential of any method
+///
+/// For methods whose secret the component makes (recovery codes, a temporary access pass, an app password, a code token) it
+/// is printed, once: show it to the user and to nobody else. For methods that reach the user elsewhere (text message, call,
+/// e-mail) --address says where, and whoever issues it vouches for that.
+///
+/// Creates the account if there is none.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  cofactor user issue alice --method temporary-pass --label 'First day' --lifetime 8h --once
+  cofactor user issue alice --method sms --label Mobile --address +4915112345678 --why 'ticket 4711'
+  cofactor user issue alice --method recovery-code --label Recovery
+  cofactor user issue alice --method app-password --label 'Old mail program' --address mail")]
+struct Issue {
+    #[command(flatten)]
+    change: Change,
+    /// Which method, as `cofactor component` lists them.
+    #[arg(long, value_name = "METHOD")]
+    method: String,
+    /// What the user calls it.
+    #[arg(long, value_name = "TEXT")]
+    label: String,
+    /// What the method needs to know: a telephone number, a mail address, the application of an app password.
+    #[arg(long, value_name = "ADDRESS")]
+    address: Option<String>,
+    /// How long it is good for, such as 45m, 8h or 7d. Absent: as the policy has it.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    lifetime: Option<u64>,
+    /// Good for one sign-in only. Absent: as the policy has it.
+    #[arg(long)]
+    once: bool,
+}
+
+/// Say whether a second factor is asked for
+///
+/// `disabled`: it is not, where the policy allows that. `enabled`: it is, and a user without a credential is asked to enrol.
+/// `enforced`: it is, and enrolment cannot be put off.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  cofactor user state alice enforced")]
+struct SetState {
+    #[command(flatten)]
+    change: Change,
+    /// The state.
+    #[arg(value_name = "STATE")]
+    state: State,
+}
+
+/// As `account-state` of the contract.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum State {
+    Disabled,
+    Enabled,
+    Enforced,
+}
+
+/// Let the next sign-in pass without a second factor
+///
+/// Once, and only for a while; the audit has who allowed it and why.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  cofactor user bypass alice --why 'phone left at home, ticket 4711' --lifetime 10m"
+)]
+struct Bypass {
+    #[command(flatten)]
+    who: Who,
+    /// Why, for the audit.
+    #[arg(long, value_name = "TEXT")]
+    why: String,
+    /// For how long at most, such as 5m or 1h. Absent: as the policy has it.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    lifetime: Option<u64>,
+    /// Print the outcome as one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
 /// Remove an account with everything in it, or one credential
 ///
 /// Under a policy with first-sign-in provisioning, a user without an account is asked to enrol at the next sign-in.
@@ -168,6 +256,10 @@ impl User {
             Sub::List(it) => it.run(),
             Sub::Show(it) => it.run(),
             Sub::Enrol(it) => it.run(),
+            Sub::Issue(it) => it.run(),
+            Sub::State(it) => it.run(),
+            Sub::Bypass(it) => it.run(),
+            Sub::ForgetDevices(it) => it.plain(AdministrationChange::ForgetDevices),
             Sub::Unlock(it) => it.plain(AdministrationChange::Unlock),
             Sub::Block(it) => it.plain(AdministrationChange::Block),
             Sub::Unblock(it) => it.plain(AdministrationChange::Unblock),
@@ -319,46 +411,6 @@ impl Show {
     }
 }
 
-fn shown(name: &Name, view: &AccountView) -> Vec<String> {
-    let until = |instant: Option<u64>| {
-        instant.map_or_else(
-            || "no".to_owned(),
-            |at| format!("until {}", output::instant(at)),
-        )
-    };
-    let mut lines = vec![
-        format!("user         {}", name.user.escape_debug()),
-        format!("created      {}", output::instant(view.created)),
-        format!("latest       {}", output::instant(view.latest)),
-        format!("blocked      {}", if view.blocked { "yes" } else { "no" }),
-        format!("locked       {}", until(view.locked_until)),
-        format!("failures     {}", view.failures),
-        format!("open         {} challenges and enrolments", view.open),
-        format!("generation   {}", view.generation),
-        format!("credentials  {}", view.credentials.len()),
-    ];
-    for it in &view.credentials {
-        let used = it
-            .last_used
-            .map_or_else(|| "never".to_owned(), output::instant);
-        let parameters: Vec<String> = it
-            .parameters
-            .iter()
-            .map(|(key, value)| format!("{key}={value}"))
-            .collect();
-        lines.push(format!(
-            "  {}  {:5} {:9} last used {used}, failures {}, {}  \"{}\"",
-            it.id,
-            it.method,
-            it.state,
-            it.failures,
-            parameters.join(" "),
-            it.label.escape_debug(),
-        ));
-    }
-    lines
-}
-
 impl Enrol {
     fn run(self) -> Result<(), Failure> {
         let change = match &self.uri {
@@ -369,8 +421,48 @@ impl Enrol {
             }
             None => AdministrationChange::Issue(Issuance::new("totp", self.label.clone())),
         };
-        let (outcome, name) = self.change.make(change)?;
-        if self.change.json {
+        self.change.enrol(change)
+    }
+}
+
+impl Issue {
+    fn run(self) -> Result<(), Failure> {
+        self.change.enrol(AdministrationChange::Issue(Issuance {
+            address: self.address,
+            lifetime: self.lifetime,
+            once: self.once.then_some(true),
+            ..Issuance::new(self.method, self.label)
+        }))
+    }
+}
+
+impl SetState {
+    fn run(self) -> Result<(), Failure> {
+        let state = match self.state {
+            State::Disabled => AccountState::Disabled,
+            State::Enabled => AccountState::Enabled,
+            State::Enforced => AccountState::Enforced,
+        };
+        self.change.plain(AdministrationChange::SetState(state))
+    }
+}
+
+impl Bypass {
+    fn run(self) -> Result<(), Failure> {
+        let change = Change {
+            who: self.who,
+            why: self.why,
+            json: self.json,
+        };
+        change.plain(AdministrationChange::GrantBypass(self.lifetime))
+    }
+}
+
+impl Change {
+    /// Makes a change that enrols a credential, and prints what its user needs.
+    fn enrol(self, change: AdministrationChange) -> Result<(), Failure> {
+        let (outcome, name) = self.make(change)?;
+        if self.json {
             return Ok(output::json(&outcome)?);
         }
         let Outcome::Done(done) = outcome else {
@@ -391,68 +483,5 @@ impl Enrol {
                 )],
             ))?),
         }
-    }
-}
-
-/// QR code, URI and secret, for the user's authenticator.
-fn handed_out(provisioning: &Provisioning) -> Result<Vec<String>, Failure> {
-    let code = qrcode::QrCode::new(provisioning.payload.as_bytes())
-        .map_err(|error| Failure::new(Exit::Failed, format!("no QR code: {error}")))?;
-    let key: Vec<char> = provisioning.manual_key.chars().collect();
-    let groups: Vec<String> = key.chunks(4).map(|group| group.iter().collect()).collect();
-    let mut lines = blocks(&code);
-    lines.push(String::new());
-    lines.push(provisioning.payload.clone());
-    lines.push(format!("key: {}", groups.join(" ")));
-    Ok(lines)
-}
-
-/// A QR code in half blocks, two rows a line, with a quiet zone of four modules. Light modules are the blocks, so that
-/// it can be scanned from a dark terminal; a light one shows it inverted, which readers take as well.
-fn blocks(code: &qrcode::QrCode) -> Vec<String> {
-    const QUIET: usize = 4;
-    let width = code.width();
-    let colors = code.to_colors();
-    let light = |x: usize, y: usize| -> bool {
-        let inside = (QUIET..QUIET + width).contains(&x) && (QUIET..QUIET + width).contains(&y);
-        !inside
-            || colors
-                .get((y - QUIET) * width + (x - QUIET))
-                .is_none_or(|color| *color == qrcode::Color::Light)
-    };
-    let all = width + 2 * QUIET;
-    (0..all)
-        .step_by(2)
-        .map(|y| {
-            (0..all)
-                .map(|x| match (light(x, y), light(x, y + 1)) {
-                    (true, true) => '█',
-                    (true, false) => '▀',
-                    (false, true) => '▄',
-                    (false, false) => ' ',
-                })
-                .collect()
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn a_qr_code_has_its_quiet_zone_and_is_square() {
-        let code = qrcode::QrCode::new(b"otpauth://totp/a?secret=GEZDGNBV").unwrap();
-        let lines = blocks(&code);
-        let all = code.width() + 8;
-        assert_eq!(lines.len(), all.div_ceil(2));
-        assert!(lines.iter().all(|line| line.chars().count() == all));
-        assert!(
-            lines
-                .iter()
-                .take(2)
-                .all(|line| line.chars().all(|c| c == '█'))
-        );
     }
 }
