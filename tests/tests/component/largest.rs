@@ -339,7 +339,12 @@ fn enlarge(account: &mut Account) {
             digits: 8,
         };
         credential.state = Sealed::new(match credential.method {
-            hotp::NUMBER => hotp::State { token, counter: 0 }.encode(),
+            hotp::NUMBER => hotp::State {
+                token,
+                counter: 0,
+                hardware: None,
+            }
+            .encode(),
             _ => totp::State::new(token, 30).encode(),
         });
         credential

@@ -239,7 +239,7 @@ fn pl_04_an_answer_that_says_more_than_it_may_is_not_believed() {
     }
     let challenge = json!({
         "id": "0".repeat(32), "method": "totp", "offers": [], "expires": 1,
-        "prompt": {"message": "enter-code", "arguments": []},
+        "prompt": {"message": "enter-code", "arguments": []}, "payload": "",
     });
     let asked = with(&it.honest, "/outcome", &json!({ "challenge": challenge }));
     assert!(it.answered(&asked).is_ok());

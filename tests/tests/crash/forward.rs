@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use cofactor_runtime::contract::{Action, Approval, SignIn};
-use cofactor_runtime::store::Store as _;
 use cofactor_tests::api::{Client, Reply};
 use serde_json::json;
 

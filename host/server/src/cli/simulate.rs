@@ -1,5 +1,6 @@
 //! `cofactor simulate`: scenarios in virtual time. docs/scenario.md is its manual.
 
+mod counts;
 mod expectation;
 mod line;
 mod scenario;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use cofactor_runtime::contract::{Key, Observation};
+use cofactor_runtime::contract::{Fact, Key, Observation};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -43,6 +43,8 @@ pub(super) struct Line {
     pub(super) authorize: Option<Value>,
     #[serde(default)]
     pub(super) observed: Vec<Observation>,
+    #[serde(default)]
+    pub(super) facts: Vec<Fact>,
     #[serde(default)]
     pub(super) refuse_before: Option<u64>,
     #[serde(default)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use cofactor_runtime::contract::{
-    Change, Claims, Context, Event, Key, Observation, Outcome, Request, Transition,
+    Change, Claims, Context, Event, Fact, Fault, Key, Observation, Outcome, Request, Transition,
 };
 use cofactor_runtime::plugin::{Plugin, PluginError, Policy};
 use serde::Deserialize;
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::super::report::report;
+use super::counts::Counts;
 use super::expectation::compare;
 use super::line::{At, Line, Setting, duration};
 
@@ -21,6 +22,7 @@ pub(super) struct Scenario<'p> {
     policy: Policy,
     setting: Setting,
     accounts: BTreeMap<String, Account>,
+    counts: Counts,
     now: u64,
     refuse_before: u64,
 }
@@ -80,6 +82,7 @@ impl<'p> Scenario<'p> {
             plugin,
             policy,
             accounts: BTreeMap::new(),
+            counts: Counts::default(),
             now: setting.start,
             refuse_before: 0,
             setting,
@@ -105,7 +108,9 @@ impl<'p> Scenario<'p> {
             self.refuse_before = instant;
         }
         let answer = match (line.event, line.authorize) {
-            (Some(event), None) => self.event(line.account, event, line.observed, number)?,
+            (Some(event), None) => {
+                self.event(line.account, event, (line.observed, line.facts), number)?
+            }
             (None, Some(request)) => self.authorize(line.account, request)?,
             _ => return Err("a line has either `event` or `authorize`".to_owned()),
         };
@@ -120,7 +125,7 @@ impl<'p> Scenario<'p> {
         &mut self,
         account: Option<String>,
         mut event: Value,
-        observed: Vec<Observation>,
+        (said, facts): (Vec<Observation>, Vec<Fact>),
         number: usize,
     ) -> Result<Value, String> {
         self.complete(&mut event, account.as_deref(), number)?;
@@ -130,7 +135,15 @@ impl<'p> Scenario<'p> {
         let mut event: Event =
             serde_json::from_value(event).map_err(|error| format!("event: {error}"))?;
         event.origin.known = account.known;
-        let context = Context {
+        // What the line says was counted stands for what happened outside of the scenario.
+        let observe = |asked: &[Observation]| -> Vec<Observation> {
+            let unsaid = |it: &&Observation| said.iter().all(|said| said.kind != it.kind);
+            let counted = |it| self.counts.observe(it, &event.origin, self.now);
+            asked.iter().filter(unsaid).map(counted).collect()
+        };
+        let mut observed = observe(&self.policy.compiled().host.observe);
+        observed.extend(said.iter().cloned());
+        let mut context = Context {
             now: self.now,
             entropy: expand(&self.setting.entropy, &format!("line {number}")).to_vec(),
             policy: self.policy.compiled().bytes.clone(),
@@ -139,13 +152,17 @@ impl<'p> Scenario<'p> {
             observed,
             write_version: 0,
             refuse_before: self.refuse_before,
-            facts: Vec::new(),
+            facts,
         };
-        let step = self
-            .plugin
-            .step(&self.policy, &context, account.record.as_deref(), &event);
+        let record = account.record.as_deref();
+        let mut step = self.plugin.step(&self.policy, &context, record, &event);
+        if let Err(PluginError::Component(Fault::Unobserved(asked))) = &step {
+            context.observed.extend(observe(asked));
+            step = self.plugin.step(&self.policy, &context, record, &event);
+        }
         match step {
             Ok(transition) => {
+                self.counts.add(&transition.counts, &event.origin, self.now);
                 account.follow(&transition);
                 serde_json::to_value(&transition).map_err(|error| error.to_string())
             }
