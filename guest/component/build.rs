@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Linear memory in octets, at the start and for ever: 5 pages of 64 KiB.
-const MEMORY: u32 = 5 * 65_536;
+/// Linear memory in octets, at the start and for ever: 4 pages of 64 KiB.
+const MEMORY: u32 = 4 * 65_536;
 /// Of it, the stack. It lies at the bottom, so that running over it traps.
 const STACK: u32 = 32_768;
 /// The first version of the linker that says where memory ends, which the guest's arena asks.

@@ -8,7 +8,7 @@ use wasmtime::{Config, Engine, Module};
 use crate::largest::{self, Largest};
 
 /// The pages of 64 KiB that the component has, at the start and for ever.
-const PAGES: usize = 5;
+const PAGES: usize = 4;
 
 #[test]
 fn the_largest_account_with_the_largest_policy_passes_every_operation() {
