@@ -1,10 +1,15 @@
 //! What a user, a device, an administrator or time may do next.
 
+use cofactor_guest::methods::ocra::{Inputs, Suite};
 use serde_json::{Value, json};
 use totp_rs::{Algorithm, Builder};
 
 use super::{Tour, devices};
 use crate::scenario::SECRET;
+
+/// How the token that answers questions does it.
+const SUITE: &str = "OCRA-1:HOTP-SHA1-6:QN08";
+const OCRA: &[u8] = b"a third secret, of OCRA";
 
 /// One move of a tour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +20,8 @@ pub enum Move {
     ImportHotp,
     /// An administrator enters a token of a file.
     ImportToken,
+    /// An administrator enters a token that answers questions.
+    ImportOcra,
     /// An administrator issues a credential of this method.
     Issue(&'static str),
     /// The user begins to enrol one.
@@ -71,6 +78,7 @@ impl Move {
         Self::ImportTotp,
         Self::ImportHotp,
         Self::ImportToken,
+        Self::ImportOcra,
         Self::Issue("totp"),
         Self::Issue("sms"),
         Self::Issue("voice"),
@@ -184,6 +192,11 @@ impl Tour {
                 "model": "C100", "method": "totp", "secret": hex::encode(b"a secret of a token"),
                 "algorithm": "SHA1", "digits": 6, "period": 30, "counter": 0, "suite": ""}}),
             ),
+            Move::ImportOcra => administer(
+                json!({"import-token": {"serial": "SN-2", "manufacturer": "Acme",
+                "model": "Q200", "method": "ocra", "secret": hex::encode(OCRA), "algorithm": "SHA1",
+                "digits": 6, "period": 0, "counter": 0, "suite": SUITE}}),
+            ),
             Move::Issue(method) => {
                 let mut issuance = json!({"method": method, "label": "Issued"});
                 if let Some(address) = address(method) {
@@ -287,6 +300,7 @@ impl Tour {
                 self.known_to_user.counter += 1;
                 hotp(b"another secret of some", counter)
             }
+            "ocra" => answered(self.known_to_user.shown("question")),
             "temporary-pass" | "recovery-code" => {
                 let issued = self.issued(&method);
                 issued.lines().next().unwrap_or_default().to_owned()
@@ -331,6 +345,15 @@ impl Tour {
         of.next()
             .map_or_else(String::new, |(_, secret)| secret.clone())
     }
+}
+
+/// What a token answers to the question (RFC 6287).
+fn answered(question: &str) -> String {
+    let inputs = Inputs {
+        question,
+        ..Inputs::default()
+    };
+    Suite::parse(SUITE).map_or_else(String::new, |suite| suite.answer(OCRA, &inputs))
 }
 
 fn address(method: &str) -> Option<String> {

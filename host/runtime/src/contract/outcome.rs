@@ -129,7 +129,7 @@ pub struct Challenge {
     pub id: ChallengeId,
     /// The method that is asked for.
     pub method: Method,
-    /// Everything that could be used instead.
+    /// Everything that could be used instead. At most 64.
     #[serde(default)]
     pub offers: Vec<Offer>,
     /// What to say.
@@ -153,7 +153,7 @@ pub struct Pending {
     pub challenge: ChallengeId,
     /// The method that is waited for; empty if others have to approve.
     pub method: Method,
-    /// Everything that could be used instead.
+    /// Everything that could be used instead. At most 64.
     #[serde(default)]
     pub offers: Vec<Offer>,
     /// What to say.

@@ -160,7 +160,7 @@ pub struct Transition {
     /// What to count. At most 8.
     #[serde(default)]
     pub counts: Vec<Count>,
-    /// What to hold uniquely. At most 8.
+    /// What to hold uniquely, or no more: one for each credential that has something unique. At most 64.
     #[serde(default)]
     pub claims: Vec<Claim>,
     /// What to put on record. At most 8.

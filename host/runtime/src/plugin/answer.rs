@@ -47,11 +47,12 @@ pub(super) fn check_transition(
     for (name, count) in [
         ("effects", transition.effects.len()),
         ("counts", transition.counts.len()),
-        ("claims", transition.claims.len()),
         ("audit", transition.audit.len()),
     ] {
         answer(count <= 8, &format!("transition.{name} has over 8 entries"))?;
     }
+    let claims = transition.claims.len();
+    answer(claims <= 64, "transition.claims has over 64 entries")?;
     for effect in &transition.effects {
         check_effect(effect, description)?;
     }
@@ -269,7 +270,7 @@ fn check_challenge(challenge: &Challenge) -> Check {
 }
 
 fn check_offers(field: &str, offers: &[Offer]) -> Check {
-    answer(offers.len() <= 16, &format!("{field} has over 16 entries"))?;
+    answer(offers.len() <= 64, &format!("{field} has over 64 entries"))?;
     for Offer {
         method,
         credential,
