@@ -99,6 +99,13 @@ pub struct Block {
     pub fraud: bool,
 }
 
+impl Block {
+    /// Whether it is not over. One that does not end by itself holds at the last instant there is, too.
+    pub fn holds(&self, at: u64) -> bool {
+        self.until == u64::MAX || at < self.until
+    }
+}
+
 /// Whether a second factor is asked for (S35).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
@@ -449,7 +456,7 @@ impl Account {
 
     /// Whether a sign-in at `at` is refused, whatever is given.
     pub fn is_blocked(&self, at: u64) -> bool {
-        self.blocked.is_some_and(|block| at < block.until)
+        self.blocked.is_some_and(|block| block.holds(at))
     }
 
     /// Ends every session of before, and the success that another could begin with.
@@ -472,7 +479,7 @@ impl Account {
             .retain(|request| at < request.at.saturating_add(REQUEST_MEMORY));
         self.devices.retain(|device| at < device.expires);
         self.bypass = self.bypass.filter(|until| at < *until);
-        self.blocked = self.blocked.filter(|block| at < block.until);
+        self.blocked = self.blocked.filter(|block| block.holds(at));
         self.success = self.success.filter(|success| at < success.until);
     }
 

@@ -231,7 +231,7 @@ fn st_03_a_record_of_an_unknown_version_denies() {
         ("all ones", vec![0xFF; 200]),
         ("another magic number", with(&|record| record[0] = 0)),
         ("version 0", with(&|record| record[4] = 0)),
-        ("version 2", with(&|record| record[4] = 2)),
+        ("version 3", with(&|record| record[4] = 3)),
         ("version 255", with(&|record| record[4] = 255)),
         ("version 257", with(&|record| record[5] = 1)),
         (
