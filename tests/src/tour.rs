@@ -3,6 +3,8 @@
 //!
 //! What a person and their devices know is here: secrets, codes that arrived, keys that sign. Which move comes next is said by a
 //! list, or by chance from a seed.
+// What is indexed is JSON that is made here.
+#![allow(clippy::indexing_slicing)]
 
 mod devices;
 mod moves;

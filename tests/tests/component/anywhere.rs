@@ -42,7 +42,11 @@ fn every_method_replays_alike_in_every_host() {
         .unwrap();
     assert_eq!(String::from_utf8(simulated.stdout).unwrap(), expected);
     for host in hosts() {
-        assert!(host.replay(&[kept.clone()]) == expected, "{}", host.name);
+        assert!(
+            host.replay(std::slice::from_ref(&kept)) == expected,
+            "{}",
+            host.name
+        );
     }
 }
 

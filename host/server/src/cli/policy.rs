@@ -31,7 +31,7 @@ pub(super) struct PolicyCommand {
 #[derive(Debug, Subcommand)]
 enum Sub {
     Check(Check),
-    Explain(explain::Explain),
+    Explain(Box<explain::Explain>),
 }
 
 /// Say everything that is wrong with a policy, and what is unwise
