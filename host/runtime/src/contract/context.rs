@@ -42,7 +42,7 @@ pub struct Observation {
     /// What is counted. The component gives the kinds their names, 1 to 64 octets; the host has to know what each is
     /// counted for: those that begin with `source` for the prefix of the client's address (`source` are failures,
     /// `source-begin` begun sign-ins), `user` for the user's name, and every other for the tenant: such as
-    /// `number/` with the keyed digest of a telephone number, or `country/49`.
+    /// `number/` with a digest of a telephone number, which the host keys before it stores it, or `country/49`.
     pub kind: String,
     /// How many events fell into the window, before this one.
     pub count: u32,
@@ -75,7 +75,7 @@ pub struct Context {
     #[serde(default)]
     pub observed: Vec<Observation>,
     /// The record version to write: lower than the newest that the component knows while a fleet still has hosts that
-    /// cannot read the newest. Zero means the newest.
+    /// cannot read the newest. Zero means the newest. One that the component cannot write is a bad request.
     #[component(name = "write-version")]
     pub write_version: u32,
     /// The store may have been rolled back to a state of before this instant, so one-time codes from before it are

@@ -232,7 +232,13 @@ impl Run {
                 proposal,
             )
         };
-        let answer = |challenge, proof| Action::Answer(Answer { challenge, proof, remember: false });
+        let answer = |challenge, proof| {
+            Action::Answer(Answer {
+                challenge,
+                proof,
+                remember: false,
+            })
+        };
         Some(match what {
             7 => (Action::Begin(sign_in()), Proposal::default()),
             8 => early(token.code(place)),
