@@ -24,6 +24,7 @@ mod enrolment;
 mod fatigue;
 mod import;
 mod input;
+mod kinds;
 mod lifetime;
 mod notification;
 mod ocra;
@@ -33,6 +34,8 @@ mod pin;
 mod programs;
 mod properties;
 mod push;
+
+mod reasons;
 mod record;
 mod recovery;
 mod repeat;

@@ -13,7 +13,7 @@ use crate::world::{World, challenge_id, is_allowed, reason, sign_in};
 const POLICY: &str = "[accounts]\nmethods = ['totp', 'webauthn']\n[webauthn]\nrp-id = 'example.com'\n\
                       origins = ['https://app.example.com']\n";
 
-fn policy(more: &str) -> String {
+pub fn policy(more: &str) -> String {
     format!("{POLICY}{more}")
 }
 
@@ -25,7 +25,7 @@ fn claims(transition: &Transition) -> &Claims {
 }
 
 impl World {
-    fn finish(&mut self, began: &Transition, given: &Given) -> Transition {
+    pub fn finish(&mut self, began: &Transition, given: &Given) -> Transition {
         let challenge = challenge_id(&began.outcome);
         self.act(Action::EnrolFinish(Answer {
             challenge,
@@ -35,7 +35,7 @@ impl World {
     }
 
     /// Enrols it, with a session if there is a credential already.
-    fn enrol(&mut self, authenticator: &mut Authenticator, session: Option<Claims>) -> Claims {
+    pub fn enrol(&mut self, authenticator: &mut Authenticator, session: Option<Claims>) -> Claims {
         let began = self.enrol_begin("webauthn", session);
         let given = authenticator.create(&began.outcome);
         let done = self.finish(&began, &given);
@@ -43,19 +43,19 @@ impl World {
         claims(&done).clone()
     }
 
-    fn give(&mut self, challenge: &Transition, given: &Given) -> Transition {
+    pub fn give(&mut self, challenge: &Transition, given: &Given) -> Transition {
         let id = challenge_id(&challenge.outcome);
         self.prove(&id, given.proof())
     }
 
-    fn passkey(&mut self, authenticator: &mut Authenticator) -> Transition {
+    pub fn passkey(&mut self, authenticator: &mut Authenticator) -> Transition {
         let challenge = self.begin();
         let given = authenticator.get(&challenge.outcome);
         self.give(&challenge, &given)
     }
 }
 
-fn with_passkey(more: &str) -> (World, Authenticator) {
+pub fn with_passkey(more: &str) -> (World, Authenticator) {
     let mut world = World::new(&policy(more));
     let mut authenticator = Authenticator::new(Key::es256(1), 1);
     world.enrol(&mut authenticator, None);
