@@ -4,18 +4,21 @@
 //! one migrates it, and a newer one than this component knows is refused. Every list is bounded, so that the largest
 //! record stays far below [`MAX_RECORD`] and later methods have room.
 
+mod credential;
+mod sign_in;
 mod v1;
 mod v2;
 
 use subtle::Choice;
-use zeroize::Zeroizing;
 
-use crate::identifier::{ChallengeId, CredentialId, DeviceId, EffectId};
-use crate::methods;
+use crate::identifier::{ChallengeId, CredentialId};
 use crate::octets::{Reader, Writer};
-use crate::policy::Methods;
-use crate::reason::Reason;
 use crate::throttle::Failures;
+
+pub use credential::{Credential, Device, Enrolment, Pin, Sealed};
+pub use sign_in::{
+    Challenge, Demand, Grant, Progress, Proved, Request, Resolution, Success, Transaction,
+};
 
 /// The largest record that is ever written, in octets.
 pub const MAX_RECORD: usize = 24 * 1024;
@@ -119,53 +122,6 @@ pub enum State {
     Enforced = 2,
 }
 
-/// A PIN, as a keyed and salted hash.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pin {
-    /// Which generation of the host's key it was made with.
-    pub key: u32,
-    /// Makes equal PINs differ.
-    pub salt: [u8; 16],
-    /// Of PBKDF2.
-    pub iterations: u32,
-    /// What came of it.
-    pub hash: [u8; 32],
-    /// Somebody else chose it: it has to be changed at its first use.
-    pub initial: bool,
-    /// Wrong PINs, apart from those of credentials.
-    pub failures: Failures,
-}
-
-/// A success that answers the requests that run beside it (E18).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Success {
-    /// Digest of application, binding and address.
-    pub digest: [u8; 16],
-    /// Until when.
-    pub until: u64,
-    /// What was decided.
-    pub grant: Grant,
-    /// When.
-    pub at: u64,
-}
-
-/// A browser that was remembered (S19). Its token is a keyed digest of this, so nothing that is kept lets anybody in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Device {
-    /// Names the series of its tokens.
-    pub id: DeviceId,
-    /// How often the token was changed: the one that is good has this number.
-    pub turn: u32,
-    /// Digest of `origin.client`.
-    pub client: [u8; 16],
-    /// When it was first remembered.
-    pub created: u64,
-    /// When it was last known again.
-    pub last_used: u64,
-    /// Until when it is remembered.
-    pub expires: u64,
-}
-
 /// A message that went out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Send {
@@ -177,217 +133,6 @@ pub struct Send {
     pub declined: bool,
     /// When.
     pub at: u64,
-}
-
-/// One enrolled credential.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Credential {
-    /// Names it.
-    pub id: CredentialId,
-    /// The number of its method.
-    pub method: u8,
-    /// What the user calls it. 1 to 64 octets.
-    pub label: String,
-    /// When it was enrolled.
-    pub created: u64,
-    /// When it was last accepted.
-    pub last_used: Option<u64>,
-    /// Its failures.
-    pub failures: Failures,
-    /// What its method keeps: secrets, counters, numbers, keys. Read and written by the method alone, at most
-    /// [`MAX_STATE`] octets.
-    pub state: Sealed,
-}
-
-/// Octets that only a method reads: erased when dropped, and never printed.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Sealed(Zeroizing<Vec<u8>>);
-
-/// A question that was put to the user.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Challenge {
-    /// Names it.
-    pub id: ChallengeId,
-    /// Which application it was asked for.
-    pub application: String,
-    /// Who may answer: `origin.binding`.
-    pub binding: Vec<u8>,
-    /// Which credential is asked for; none means any that the policy allows and that needs no question.
-    pub credential: Option<CredentialId>,
-    /// When it was opened. Zero if the record is older than this is kept.
-    pub begun: u64,
-    /// When it ends.
-    pub expires: u64,
-    /// When the question ends, if before.
-    pub question_expires: u64,
-    /// How many wrong answers it took.
-    pub attempts: u8,
-    /// How often the question was sent.
-    pub sends: u8,
-    /// When it was last sent.
-    pub sent: u64,
-    /// What the method keeps of the question. At most [`MAX_QUESTION`] octets.
-    pub question: Sealed,
-    /// The effect that carries the question, so that a report on it is understood.
-    pub effect: Option<EffectId>,
-    /// What was asked of the sign-in, to be judged again with each answer.
-    pub demand: Demand,
-    /// Methods that were verified already, where one is not enough.
-    pub proved: Methods,
-    /// What came from elsewhere.
-    pub progress: Progress,
-    /// Users who approved, as keyed digests.
-    pub approvals: Vec<[u8; 16]>,
-    /// A PIN has to be changed before the user passes.
-    pub new_pin: bool,
-}
-
-/// What a sign-in asks for, beside what the policy does.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Demand {
-    /// What the gateway can do.
-    pub surface: u8,
-    /// The level that the caller wants; zero if it does not say.
-    pub level: u8,
-    /// How grave the risk is: zero unknown, then low, medium, high.
-    pub risk: u8,
-    /// How old a verification may be.
-    pub max_age: Option<u64>,
-    /// SHA-256 of the text to confirm, and the text.
-    pub transaction: Option<Transaction>,
-    /// What is approved with it: whose sign-in, and which.
-    pub approves: Option<(String, ChallengeId)>,
-}
-
-/// A text to confirm (S17).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Transaction {
-    /// SHA-256 of it.
-    pub digest: [u8; 32],
-    /// The text: 1 to 1,024 octets.
-    pub text: String,
-}
-
-/// What came from elsewhere for an open challenge.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Progress {
-    /// Nothing yet.
-    #[default]
-    Waiting,
-    /// The method accepted, or what is still missing is not of this user.
-    Accepted(Grant),
-    /// It refused, for good.
-    Refused(Reason),
-}
-
-/// What a sign-in was allowed for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Grant {
-    /// Which credential was used last; none if a rule let the user pass.
-    pub credential: Option<CredentialId>,
-    /// The number of its method; zero if there is none.
-    pub method: u8,
-    /// Every method that was verified.
-    pub proved: Methods,
-    /// The user was verified too, by PIN or biometrics, on the authenticator.
-    pub user_verified: bool,
-    /// Why.
-    pub reason: Reason,
-    /// When its session has to end, if before all others.
-    pub ends: Option<u64>,
-}
-
-/// A credential that waits for its confirming answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Enrolment {
-    /// Names it.
-    pub id: ChallengeId,
-    /// Which application it was begun in.
-    pub application: String,
-    /// Who may finish it: `origin.binding`.
-    pub binding: Vec<u8>,
-    /// The account's generation when it was begun. A factor change in between ends it: without this, somebody who has
-    /// only the password could begin before the user enrols and finish after.
-    pub generation: u64,
-    /// When it ends.
-    pub expires: u64,
-    /// How many wrong answers it took.
-    pub attempts: u8,
-    /// What is being enrolled.
-    pub credential: Credential,
-    /// What the method keeps of the question whose answer confirms it.
-    pub question: Sealed,
-    /// Another device has confirmed it: what is missing is that the caller asks again.
-    pub confirmed: bool,
-}
-
-/// A request that was answered, so that a repeated one is answered alike.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
-    /// Which generation of the host's key the digest was made with.
-    pub key: u32,
-    /// Keyed digest of the request's id and of what it asked.
-    pub digest: [u8; 16],
-    /// When.
-    pub at: u64,
-    /// What was answered.
-    pub resolution: Resolution,
-}
-
-/// What a step came to, in the form that the outcome can be told from, now and again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Resolution {
-    /// The user may pass.
-    Allowed {
-        /// What for.
-        grant: Grant,
-        /// The session's generation.
-        generation: u64,
-        /// The remembered device whose token goes out with it, and the token's number.
-        device: Option<(DeviceId, u32)>,
-    },
-    /// The user is asked for something.
-    Challenged {
-        /// The open challenge.
-        challenge: ChallengeId,
-        /// The failure that led here.
-        after: Option<Reason>,
-    },
-    /// The answer will come from elsewhere.
-    Pending {
-        /// The open challenge.
-        challenge: ChallengeId,
-    },
-    /// The user has to enrol.
-    EnrolmentRequired {
-        /// How often it may still be put off.
-        snoozes_left: u8,
-    },
-    /// The user is enrolling.
-    Enrolling {
-        /// The open enrolment.
-        enrolment: ChallengeId,
-        /// The failure that led here.
-        after: Option<Reason>,
-    },
-    /// The user may not pass.
-    Denied(Reason),
-    /// A text was confirmed: what for is in the grant, and which text in the digest.
-    Confirmed {
-        /// What for.
-        grant: Grant,
-        /// SHA-256 of the text.
-        digest: [u8; 32],
-    },
-    /// A change was made.
-    Done {
-        /// What was done.
-        reason: Reason,
-        /// On which credential.
-        credential: Option<CredentialId>,
-        /// Whether its secret is to be handed out: it was made just now.
-        issued: bool,
-    },
 }
 
 /// Why bytes are no record that can be read.
@@ -570,31 +315,6 @@ impl Account {
         self.credentials
             .iter()
             .find(|credential| credential.id == *id)
-    }
-}
-
-impl Credential {
-    /// The name of its method.
-    pub fn method_name(&self) -> &'static str {
-        methods::name_of(self.method)
-    }
-}
-
-impl Sealed {
-    /// Puts octets away.
-    pub fn new(octets: Vec<u8>) -> Self {
-        Self(Zeroizing::new(octets))
-    }
-
-    /// The octets, for the method that wrote them.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl core::fmt::Debug for Sealed {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("[redacted]")
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::v2::{BINDING, MAX_APPLICATION, read_failures, read_optional_id, read_reason};
 use super::{
-    Account, Block, Challenge, Credential, Enrolment, Grant, RecordError, Request, Resolution,
-    Sealed, State,
+    Account, Block, Challenge, Credential, Enrolment, Grant, Proved, RecordError, Request,
+    Resolution, Sealed, State,
 };
 use crate::base32::{MAX_OCTETS, Secret};
 use crate::identifier::Identifier;
@@ -143,10 +143,11 @@ fn request(rest: &mut Reader<'_>) -> Result<Request, RecordError> {
                     grant: Grant {
                         credential,
                         method,
-                        proved: Methods::of(method),
-                        user_verified: false,
+                        proved: Proved {
+                            methods: Methods::of(method),
+                            ..Proved::NOTHING
+                        },
                         reason,
-                        ends: None,
                     },
                     generation: rest.u64()?,
                     device: None,

@@ -4,8 +4,8 @@
 use super::{
     Account, Block, Challenge, Credential, Demand, Device, Enrolment, Grant, MAX_APPROVALS,
     MAX_CHALLENGES, MAX_CREDENTIALS, MAX_DEVICES, MAX_ENROLMENTS, MAX_LABEL, MAX_QUESTION,
-    MAX_REQUESTS, MAX_SENDS, MAX_STATE, Pin, Progress, RecordError, Request, Resolution, Sealed,
-    Send, State, Success, Transaction,
+    MAX_REQUESTS, MAX_SENDS, MAX_STATE, Pin, Progress, Proved, RecordError, Request, Resolution,
+    Sealed, Send, State, Success, Transaction,
 };
 use crate::identifier::Identifier;
 use crate::methods;
@@ -200,7 +200,7 @@ fn write_challenge(challenge: &Challenge, out: &mut Writer) {
     out.short(challenge.question.as_bytes());
     out.optional(challenge.effect.as_ref(), |effect, out| out.raw(&effect.0));
     write_demand(&challenge.demand, out);
-    out.u32(challenge.proved.bits());
+    write_proved(&challenge.proved, out);
     match &challenge.progress {
         Progress::Waiting => out.u8(0),
         Progress::Accepted(grant) => {
@@ -235,7 +235,7 @@ fn read_challenge(rest: &mut Reader<'_>) -> Result<Challenge, RecordError> {
         question: Sealed::new(rest.short(0, MAX_QUESTION, "challenge.question")?.to_vec()),
         effect: rest.optional("challenge.effect", |rest| Ok(Identifier(rest.array()?)))?,
         demand: read_demand(rest)?,
-        proved: read_methods(rest)?,
+        proved: read_proved(rest)?,
         progress: match rest.u8()? {
             0 => Progress::Waiting,
             1 => Progress::Accepted(read_grant(rest)?),
@@ -338,20 +338,35 @@ fn read_device(rest: &mut Reader<'_>) -> Result<Device, RecordError> {
 fn write_grant(grant: &Grant, out: &mut Writer) {
     write_optional_id(grant.credential.as_ref(), out);
     out.u8(grant.method);
-    out.u32(grant.proved.bits());
-    out.u8(grant.user_verified.into());
+    write_proved(&grant.proved, out);
     out.u8(grant.reason.number());
-    out.optional(grant.ends.as_ref(), |ends, out| out.u64(*ends));
 }
 
 fn read_grant(rest: &mut Reader<'_>) -> Result<Grant, RecordError> {
     Ok(Grant {
         credential: read_optional_id(rest)?,
         method: read_method(rest)?,
-        proved: read_methods(rest)?,
-        user_verified: rest.bool("grant.user-verified")?,
+        proved: read_proved(rest)?,
         reason: read_reason(rest)?,
-        ends: rest.optional("grant.ends", Reader::u64)?,
+    })
+}
+
+fn write_proved(proved: &Proved, out: &mut Writer) {
+    out.u32(proved.methods.bits());
+    out.u8(u8::from(proved.user_verified) | u8::from(proved.pin) << 1);
+    out.optional(proved.ends.as_ref(), |ends, out| out.u64(*ends));
+}
+
+fn read_proved(rest: &mut Reader<'_>) -> Result<Proved, RecordError> {
+    let methods = read_methods(rest)?;
+    let flags = Some(rest.u8()?)
+        .filter(|flags| *flags < 4)
+        .ok_or(RecordError::OutOfRange("proved.flags"))?;
+    Ok(Proved {
+        methods,
+        user_verified: flags & 1 != 0,
+        pin: flags & 2 != 0,
+        ends: rest.optional("proved.ends", Reader::u64)?,
     })
 }
 

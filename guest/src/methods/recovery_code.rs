@@ -21,7 +21,7 @@ pub const NATURE: Nature = Nature {
     number: NUMBER,
     class: Class::Possession,
     level: 2,
-    amr: &["otp"],
+    amr: &[],
     family: "recovery-code",
     most: 1,
     asking: Asking::Nothing,

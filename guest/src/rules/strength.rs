@@ -52,13 +52,13 @@ impl Need {
 
     /// Whether what was verified is enough.
     pub fn is_met(&self, grant: &Grant) -> bool {
-        let alone = if grant.user_verified {
+        let proved = grant.proved.methods;
+        let alone = if grant.proved.user_verified {
             self.alone_verified
         } else {
             self.alone
         };
-        !alone.and(grant.proved).is_empty()
-            || self.sets.iter().any(|set| set.and(grant.proved) == *set)
+        !alone.and(proved).is_empty() || self.sets.iter().any(|set| set.and(proved) == *set)
     }
 
     /// What is enough, in words: methods that have to be proved together have `+` between them.
@@ -180,7 +180,7 @@ fn program_level(proved: Methods) -> u8 {
 
 /// The level that was reached on top of the first factor.
 pub(crate) fn level_of(policy: &Policy<'_>, grant: &Grant) -> u8 {
-    level(policy, grant.proved, grant.user_verified)
+    level(policy, grant.proved.methods, grant.proved.user_verified)
 }
 
 /// The level that methods reach: none above the first factor's without a factor of another class (S29). A passkey that verified
@@ -221,7 +221,9 @@ fn class_bit(class: Class) -> u8 {
 /// classes only.
 pub(crate) fn amr_of(policy: &Policy<'_>, grant: &Grant) -> Vec<String> {
     let mut values: Vec<String> = Vec::new();
-    for value in grant.proved.natures().flat_map(|nature| nature.amr) {
+    let proved = grant.proved.methods.natures();
+    let of_methods = proved.flat_map(|nature| nature.amr);
+    for value in of_methods.chain(grant.proved.pin.then_some(&"pin")) {
         if !values.iter().any(|known| known == value) {
             values.push((*value).to_owned());
         }
@@ -336,4 +338,62 @@ fn note(about: &Circumstances<'_>, demands: &Demands<'_>, need: &Need) {
             &super::demand::in_words(about, demands),
         )
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{amr_of, level_of};
+    use crate::account::{Grant, Proved};
+    use crate::methods::NATURES;
+    use crate::policy::{Methods, Policy};
+    use crate::reason::Reason;
+
+    fn grant(proved: Proved) -> Grant {
+        Grant {
+            credential: None,
+            method: 0,
+            proved,
+            reason: Reason::SuccessfullyCompleted,
+        }
+    }
+
+    /// RFC 8176 section 2. What it has no value for claims none, and `mfa` stands for a level above the first factor's.
+    #[test]
+    fn each_method_claims_its_own_values_and_level() {
+        const CLAIMED: [(&str, u8, &[&str]); 11] = [
+            ("webauthn", 3, &["pop", "user", "mfa"]),
+            ("totp", 2, &["otp", "mfa"]),
+            ("hotp", 2, &["otp", "mfa"]),
+            ("ocra", 2, &["otp", "mfa"]),
+            ("push", 2, &["swk", "mfa"]),
+            ("sms", 2, &["sms", "mfa"]),
+            ("voice", 2, &["tel", "mfa"]),
+            ("email", 1, &["otp"]),
+            ("recovery-code", 2, &["mfa"]),
+            ("temporary-pass", 2, &["mfa"]),
+            ("app-password", 1, &["pwd"]),
+        ];
+        let policy = Policy::default();
+        assert_eq!(NATURES.len(), CLAIMED.len());
+        for (nature, (name, level, amr)) in NATURES.iter().zip(CLAIMED) {
+            let proved = Proved {
+                methods: Methods::of(nature.number),
+                ..Proved::NOTHING
+            };
+            assert_eq!(nature.name, name);
+            assert_eq!(level_of(&policy, &grant(proved)), level, "{name}");
+            assert_eq!(amr_of(&policy, &grant(proved)), amr, "{name}");
+            let with_pin = amr_of(
+                &policy,
+                &grant(Proved {
+                    pin: true,
+                    ..proved
+                }),
+            );
+            assert!(with_pin.iter().any(|value| value == "pin"), "{name}");
+            assert_eq!(with_pin.len(), amr.len() + 1, "{name}");
+        }
+        // What a rule waived proves nothing (OI-05).
+        assert!(amr_of(&policy, &grant(Proved::NOTHING)).is_empty());
+    }
 }

@@ -33,7 +33,7 @@ pub(super) fn choose(
     let method = methods::number_of(&choice.method);
     let chosen = account.credentials.iter().find(|credential| {
         need.admits(credential)
-            && !challenge.proved.has(credential.method)
+            && !challenge.proved.methods.has(credential.method)
             && Some(credential.method) == method
             && id.is_none_or(|id| id == Some(credential.id))
     });
@@ -205,7 +205,7 @@ fn has_others(step: &Step<'_>, account: &Account, challenge: &Challenge) -> bool
     };
     account.credentials.iter().any(|credential| {
         need.admits(credential)
-            && !challenge.proved.has(credential.method)
+            && !challenge.proved.methods.has(credential.method)
             && Some(credential.id) != challenge.credential
     })
 }

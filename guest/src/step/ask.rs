@@ -34,7 +34,7 @@ pub(super) fn first(
         .credentials
         .iter()
         .filter(|credential| need.admits(credential))
-        .filter(|credential| !challenge.proved.has(credential.method))
+        .filter(|credential| !challenge.proved.methods.has(credential.method))
         .filter(|credential| wanted.is_none_or(|id| id == credential.id))
         .cloned()
         .collect();

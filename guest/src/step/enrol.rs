@@ -7,8 +7,8 @@ use super::ruling::{Notes, Ruling};
 use super::sign_in::{bound_to, counts_as_registered, proof};
 use super::source;
 use crate::account::{
-    Account, Credential, Enrolment, Grant, MAX_CREDENTIAL_OCTETS, MAX_CREDENTIALS, Resolution,
-    Sealed,
+    Account, Credential, Enrolment, Grant, MAX_CREDENTIAL_OCTETS, MAX_CREDENTIALS, Proved,
+    Resolution, Sealed,
 };
 use crate::audit::Kind;
 use crate::contract::{Answer, EnrolmentRequest, Fault};
@@ -288,10 +288,12 @@ fn complete(
     let grant = Grant {
         credential: Some(credential.id),
         method: credential.method,
-        proved: Methods::of(credential.method),
-        user_verified,
+        proved: Proved {
+            methods: Methods::of(credential.method),
+            user_verified,
+            ..Proved::NOTHING
+        },
         reason,
-        ends: None,
     };
     account.note_answered();
     add(step, account, credential, notes);

@@ -125,11 +125,11 @@ fn claims(
         generation,
         level: rules::level_of(step.policy, grant),
         method: methods::name_of(grant.method).to_owned(),
-        proved: grant.proved.iter().map(str::to_owned).collect(),
+        proved: grant.proved.methods.iter().map(str::to_owned).collect(),
         amr: rules::amr_of(step.policy, grant),
         reason: grant.reason.name().to_owned(),
         // A session that has to end before its lifetime is over counts as begun so much earlier.
-        started: grant.ends.map_or(at, |ends| {
+        started: grant.proved.ends.map_or(at, |ends| {
             at.min(ends.saturating_sub(step.policy.session.lifetime))
         }),
         verified: verified(step, grant, at),
@@ -253,7 +253,7 @@ fn unasked<'a>(step: &Step<'_>, account: &'a Account, open: &Challenge) -> Optio
     let need = super::sign_in::need(step, account, open).ok()?;
     account.credentials.iter().find(|credential| {
         need.admits(credential)
-            && !open.proved.has(credential.method)
+            && !open.proved.methods.has(credential.method)
             && methods::nature_of(credential.method)
                 .is_some_and(|nature| nature.asking == methods::Asking::Nothing)
     })
@@ -267,7 +267,7 @@ fn offers(step: &Step<'_>, account: &Account, open: &Challenge) -> Vec<Offer> {
     account
         .credentials
         .iter()
-        .filter(|credential| need.admits(credential) && !open.proved.has(credential.method))
+        .filter(|credential| need.admits(credential) && !open.proved.methods.has(credential.method))
         .map(|credential| Offer {
             method: credential.method_name().to_owned(),
             credential: Some(credential.id.text()),

@@ -23,7 +23,7 @@ pub(super) fn proved(
     remember: bool,
     notes: &mut Notes,
 ) -> Result<Ruling, Fault> {
-    let proved = challenge.proved.or(grant.proved);
+    let proved = challenge.proved.and(grant.proved);
     let grant = Grant { proved, ..grant };
     let mut challenge = Challenge {
         proved,
@@ -45,7 +45,7 @@ pub(super) fn proved(
             Err(Unasked::Fault(fault)) => Err(fault),
         };
     }
-    if pin::is_due(step, account, proved) {
+    if pin::is_due(step, account, proved.methods) {
         return Ok(ask_new_pin(step, account, challenge, grant, notes));
     }
     let approved = challenge.approvals.len();

@@ -5,7 +5,7 @@ use super::pin::{self, Pins};
 use super::ruling::{Notes, number};
 use super::sign_in::counts_as_registered;
 use super::source;
-use crate::account::{Account, Challenge, Credential, Grant};
+use crate::account::{Account, Challenge, Credential, Grant, Proved};
 use crate::audit::Kind;
 use crate::identifier::{ChallengeId, CredentialId};
 use crate::methods::{self, Asking, Judgement, Proof, Right, Typed};
@@ -65,7 +65,7 @@ impl<'a> Scope<'a> {
             && self.credential.is_none_or(|id| id == credential.id)
             && !self
                 .challenge
-                .is_some_and(|open| open.proved.has(credential.method))
+                .is_some_and(|open| open.proved.methods.has(credential.method))
     }
 
     /// Whether the open question is for it.
@@ -250,10 +250,7 @@ fn judge(
     }
     // A decoy is compared like any other, and never right.
     if let Some((at, right)) = right.filter(|_| !used && !account.decoy) {
-        if let Some(pin) = pin {
-            pin::succeeded(step, account, pin.as_str());
-        }
-        return Attempt::Accepted(accept(step, account, at, right, notes));
+        return Attempt::Accepted(accept(step, account, at, right, pin, notes));
     }
     // A proof that only one credential can have made is tried against that one alone.
     if let Some(reason) = foreign {
@@ -327,8 +324,12 @@ fn accept(
     account: &mut Account,
     at: usize,
     right: Right,
+    pin: Option<Typed>,
     notes: &mut Notes,
 ) -> Grant {
+    if let Some(pin) = &pin {
+        pin::succeeded(step, account, pin.as_str());
+    }
     let reason = if right.resynchronised {
         Reason::Resynchronised
     } else {
@@ -340,9 +341,12 @@ fn accept(
     };
     grant.credential = Some(credential.id);
     grant.method = credential.method;
-    grant.proved = Methods::of(credential.method);
-    grant.user_verified = right.user_verified;
-    grant.ends = right.ends;
+    grant.proved = Proved {
+        methods: Methods::of(credential.method),
+        user_verified: right.user_verified,
+        pin: pin.is_some(),
+        ends: right.ends,
+    };
     credential.state = crate::account::Sealed::new(right.state);
     credential.last_used = Some(step.at);
     let owed = credential.failures.owed();

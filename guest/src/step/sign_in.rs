@@ -8,7 +8,7 @@ use super::pass;
 use super::prove::{self, Attempt, Scope};
 use super::ruling::{Commit, Notes, Ruling};
 use crate::account::{
-    Account, Challenge, Credential, Demand, Grant, Progress, Resolution, Transaction,
+    Account, Challenge, Credential, Demand, Grant, Progress, Proved, Resolution, Transaction,
 };
 use crate::audit::Kind;
 use crate::contract::{self, Answer, Fault, SignIn};
@@ -299,7 +299,7 @@ pub(super) fn need(
         policy: step.policy,
         at: step.at,
         demand: &challenge.demand,
-        proved: challenge.proved,
+        proved: challenge.proved.methods,
         device: Presented::Nothing,
         trace: None,
     };
@@ -344,10 +344,8 @@ impl Grant {
         Self {
             credential: None,
             method: 0,
-            proved: Methods::NONE,
-            user_verified: false,
+            proved: Proved::NOTHING,
             reason,
-            ends: None,
         }
     }
 }

@@ -41,7 +41,11 @@ fn a_pin_is_chosen_with_the_first_right_code_and_asked_for_ever_after() {
     let mut world = with_pin(POLICY);
     let code = world.code(0);
     assert_eq!(reason(&world.sign_in(&code)), "incorrect-code", "no PIN");
-    assert!(is_allowed(&world.sign_in(&format!("{PIN}{code}"))));
+    let Outcome::Allow(allowance) = world.sign_in(&format!("{PIN}{code}")).outcome else {
+        panic!("with the PIN")
+    };
+    assert_eq!(allowance.claims.amr, ["otp", "pin", "mfa"]);
+    assert_eq!(allowance.claims.level, 2);
     // Neither the PIN nor anything that is made of it alone is in the record.
     let record = world.record.clone().unwrap();
     assert!(!record.windows(PIN.len()).any(|part| part == PIN.as_bytes()));

@@ -3,7 +3,7 @@
 use cofactor_guest::account::{
     Account, Block, Challenge, Credential, Demand, Device, Enrolment, Grant, MAX_APPROVALS,
     MAX_CHALLENGES, MAX_CREDENTIAL_OCTETS, MAX_CREDENTIALS, MAX_DEVICES, MAX_ENROLMENTS,
-    MAX_QUESTION, MAX_RECORD, MAX_REQUESTS, MAX_SENDS, Pin, Progress, RecordError, Request,
+    MAX_QUESTION, MAX_RECORD, MAX_REQUESTS, MAX_SENDS, Pin, Progress, Proved, RecordError, Request,
     Resolution, Sealed, Send, State, Success, Transaction,
 };
 use cofactor_guest::base32::Secret;
@@ -131,10 +131,11 @@ fn version_1() -> Account {
             grant: Grant {
                 credential: Some(totp.id),
                 method: totp::NUMBER,
-                proved: Methods::of(totp::NUMBER),
-                user_verified: false,
+                proved: Proved {
+                    methods: Methods::of(totp::NUMBER),
+                    ..Proved::NOTHING
+                },
                 reason: Reason::SuccessfullyCompleted,
-                ends: None,
             },
             generation: 3,
             device: None,
@@ -270,13 +271,17 @@ pub fn largest() -> Account {
         failures,
         state: Sealed::new(vec![b's'; 1500]),
     };
+    let proved = Proved {
+        methods: Methods::all(),
+        user_verified: true,
+        pin: true,
+        ends: Some(5),
+    };
     let grant = Grant {
         credential: Some(credential.id),
         method: hotp::NUMBER,
-        proved: Methods::all(),
-        user_verified: true,
+        proved,
         reason: Reason::SuccessfullyCompleted,
-        ends: Some(5),
     };
     let mut account = Account {
         blocked: Some(Block {
@@ -377,7 +382,7 @@ pub fn largest() -> Account {
             }),
             approves: Some(("u".repeat(256), Identifier([8; 16]))),
         },
-        proved: Methods::all(),
+        proved,
         progress: Progress::Accepted(grant),
         approvals: vec![[1; 16]; MAX_APPROVALS],
         new_pin: true,

@@ -75,7 +75,7 @@ fn by_08_a_recovery_code_is_unguessable_hashed_and_good_once() {
     let used = world.sign_in(&codes[3]);
     assert_eq!(claims(&used).method, "recovery-code");
     assert_eq!(claims(&used).level, 2);
-    assert_eq!(claims(&used).amr, ["otp", "mfa"]);
+    assert_eq!(claims(&used).amr, ["mfa"]);
     assert_eq!(notices(&used), ["recovery-code-used"]);
     let again = world.sign_in(&codes[3]);
     assert_eq!(reason(&again), "code-already-used");
@@ -239,6 +239,33 @@ fn a_temporary_pass_comes_from_an_administrator_alone() {
         is_allowed(&world.sign_in(&second.to_uppercase())),
         "until it ends"
     );
+}
+
+/// What is proved after the pass does not make the session outlive it.
+#[test]
+fn a_session_of_a_pass_and_something_else_ends_with_the_pass() {
+    let document = format!(
+        "{POLICY}[[strength]]\nname = 'both'\nany-of = ['totp+temporary-pass']\n\
+         [[application]]\nname = 'wiki'\nstrength = 'both'\n"
+    );
+    for pass_first in [true, false] {
+        let mut world = World::with_totp(&document);
+        let pass = pass(&mut world, None, None);
+        world.now += 50 * MIN;
+        let code = world.code(0);
+        let (first, second) = if pass_first {
+            (pass, code)
+        } else {
+            (code, pass)
+        };
+        let Outcome::Challenge(open) = world.sign_in(&first).outcome else {
+            panic!("one is not enough")
+        };
+        let session = claims(&world.answer(&open.id, &second));
+        assert_eq!(session.proved, ["totp", "temporary-pass"]);
+        assert_eq!(session.amr, ["otp", "mfa"]);
+        assert_eq!(session.started + 12 * 60 * MIN, world.now + 10 * MIN);
+    }
 }
 
 #[test]
