@@ -17,6 +17,11 @@ impl<'a> Seed<'a> {
         Self(&ctx.entropy)
     }
 
+    /// One that is the same at every step, for what has to be: 32 octets.
+    pub(crate) fn of(octets: &'a [u8]) -> Self {
+        Self(octets)
+    }
+
     /// So many octets for a use. The same label gives the same octets: one label a value.
     pub fn expand<const N: usize>(self, label: &str) -> Result<[u8; N], Fault> {
         let mut octets = [0; N];

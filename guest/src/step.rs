@@ -201,8 +201,8 @@ fn load(
         ));
     }
     if decoys {
-        // Known users pay for the name of a decoy too, so that unknown ones take no longer (BF-09).
-        core::hint::black_box(decoy::name(ctx, event, &account));
+        // Known users pay for the guise of a decoy too, so that unknown ones take no longer (BF-09).
+        core::hint::black_box(decoy::guise(ctx, event, policy, &account));
     }
     Ok(account)
 }

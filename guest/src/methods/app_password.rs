@@ -94,6 +94,16 @@ impl Method for Verifier {
         })
     }
 
+    fn invent(&self, scene: &Scene<'_>) -> Result<Vec<u8>, Refusal> {
+        let wish = Wish {
+            address: Some(&scene.origin.application),
+            vouched: true,
+            lifetime: None,
+            once: None,
+        };
+        Ok(self.enrol(scene, &wish)?.state)
+    }
+
     fn provision(&self, scene: &Scene<'_>, credential: &Credential, _question: &[u8]) -> Shown {
         let Ok(state) = State::decode(credential.state.as_bytes()) else {
             return Shown::default();

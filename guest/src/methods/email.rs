@@ -157,6 +157,17 @@ impl Method for Verifier {
         destination(credential)
     }
 
+    /// The user's name, if it is an address; otherwise one at the domain that passkeys are for.
+    fn invent(&self, scene: &Scene<'_>) -> Result<Vec<u8>, Refusal> {
+        let name = scene.origin.user.as_str();
+        let domain = Some(scene.policy.webauthn.rp_id).filter(|domain| !domain.is_empty());
+        let first = name.get(..1).filter(|it| it.bytes().all(|octet| octet.is_ascii_alphanumeric()));
+        let at_domain = [first.unwrap_or("u"), "@", domain.unwrap_or("example.com")].concat();
+        let address = State::parse(name).or_else(|| State::parse(&at_domain));
+        let address = address.ok_or(Refusal::Because(Reason::AddressInvalid))?;
+        Ok(address.encode())
+    }
+
     fn is_twin(&self, one: &Credential, other: &Credential) -> bool {
         one.method == other.method
             && one.state.as_bytes().eq_ignore_ascii_case(other.state.as_bytes())

@@ -380,6 +380,18 @@ pub trait Method: Sync {
         Authority::Full
     }
 
+    /// The state of a credential that nobody holds, so that users who do not exist look like users who do (BF-09). As an
+    /// administrator's enrolment makes it; where that needs an address, one that nobody has.
+    fn invent(&self, scene: &Scene<'_>) -> Result<Vec<u8>, Refusal> {
+        let wish = Wish {
+            address: None,
+            vouched: true,
+            lifetime: None,
+            once: None,
+        };
+        Ok(self.enrol(scene, &wish)?.state)
+    }
+
     /// Whether a credential of its own would answer as this one does, so that a used code would be good again (OTP-01).
     fn is_twin(&self, one: &Credential, other: &Credential) -> bool {
         let _ = (one, other);

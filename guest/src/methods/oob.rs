@@ -161,6 +161,28 @@ pub(super) fn wished(scene: &Scene<'_>, wish: &Wish<'_>) -> Result<Number, Refus
     number.ok_or(Refusal::Because(Reason::AddressInvalid))
 }
 
+/// A number of nobody's in a country that is called, for a user who does not exist.
+pub(super) fn invented(scene: &Scene<'_>) -> Result<Number, Refusal> {
+    let mut countries = texts::lines(scene.policy.sends.countries);
+    let country = countries.next().unwrap_or("1");
+    // Now and then one falls into a premium range, and is not taken.
+    for turn in 0..8_u8 {
+        let label = ["decoy number ", &turn.to_string()].concat();
+        let octets = scene.seed.expand::<8>(&label).map_err(Refusal::Fault)?;
+        let value = u64::from_le_bytes(octets) % 1_000_000_000;
+        let length = if country.starts_with('1') {
+            11 - country.len().min(4)
+        } else {
+            9
+        };
+        let text = format!("+{country}{value:0length$}");
+        if let Some(number) = Number::parse(&text).filter(|it| it.country() == country) {
+            return Ok(number);
+        }
+    }
+    Err(Refusal::Because(Reason::AddressInvalid))
+}
+
 /// What a console may show of a number. The network that carries it is not one that SP 800-63B-4 section 3.2.9 leaves
 /// unrestricted: who has nothing else is to be found.
 pub(super) fn view(credential: &Credential) -> Vec<Fact> {

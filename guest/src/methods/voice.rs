@@ -177,6 +177,10 @@ impl Method for Verifier {
         oob::claims(scene, credential)
     }
 
+    fn invent(&self, scene: &Scene<'_>) -> Result<Vec<u8>, Refusal> {
+        Ok(oob::invented(scene)?.encode())
+    }
+
     fn is_twin(&self, one: &Credential, other: &Credential) -> bool {
         one.method == other.method && one.state == other.state
     }

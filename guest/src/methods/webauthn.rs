@@ -322,6 +322,31 @@ impl Method for Verifier {
             .collect()
     }
 
+    /// A passkey of a telephone or a computer, as most are.
+    fn invent(&self, scene: &Scene<'_>) -> Result<Vec<u8>, Refusal> {
+        is_set_up(scene)?;
+        let state = State {
+            key: PublicKey::of_nobody(),
+            id: scene
+                .seed
+                .expand::<32>("decoy passkey")
+                .map_err(Refusal::Fault)?
+                .to_vec(),
+            handle: scene
+                .seed
+                .expand("decoy handle")
+                .map_err(Refusal::Fault)?,
+            sign_count: 0,
+            user_verified: true,
+            backup_eligible: scene.policy.webauthn.synced,
+            backed_up: scene.policy.webauthn.synced,
+            aaguid: [0; 16],
+            transports: Transports::of_platform(),
+            evidence: Evidence::None,
+        };
+        Ok(state.encode())
+    }
+
     /// The same credential is enrolled once (section 7.1 step 26); the claim keeps it from other accounts.
     fn is_twin(&self, one: &Credential, other: &Credential) -> bool {
         match (State::of(one), State::of(other)) {

@@ -192,3 +192,42 @@ fn an_approver_proves_a_factor_of_now_and_gets_in_nowhere_with_it() {
         "nothing to approve"
     );
 }
+
+/// Whoever approves learns nothing of whom they approve, and neither does whoever sees what became of the approval (BF-09).
+#[test]
+fn an_approval_for_nobody_is_answered_like_one_for_somebody() {
+    let challenge = "a".repeat(32);
+    let given = ["alice", "nobody"].map(|whose| {
+        let mut bob = World::new(POLICY);
+        bob.user = "bob".into();
+        bob.import(&uri("totp", b"09876543210987654321", "&period=30"));
+        let given = approve(&mut bob, &["managers"], whose, &challenge);
+        assert!(is_allowed(&given), "{whose}");
+        let forwarded = given
+            .effects
+            .iter()
+            .filter(|effect| matches!(&effect.what, EffectKind::Forward(it) if it.user == whose));
+        assert_eq!(forwarded.count(), 1, "{whose}");
+        (given.effects.len(), given.audit, given.counts)
+    });
+    assert_eq!(given[0].0, given[1].0);
+    assert_eq!(given[0].2, given[1].2);
+    let kinds = given.map(|(_, audit, _)| audit.into_iter().map(|it| it.kind).collect::<Vec<_>>());
+    assert_eq!(kinds[0], kinds[1]);
+
+    // It arrives, at an account without such a challenge, and at none.
+    for provision in ["first-sign-in", "known-only"] {
+        let document = format!("accounts.provision = '{provision}'\n{POLICY}");
+        let mut known = World::with_totp(&document);
+        let mut unknown = World::new(&document);
+        unknown.user = "nobody".into();
+        let told = [&mut known, &mut unknown].map(|world| {
+            let told = vouch(world, &challenge, "bob");
+            assert_eq!(told.account, Change::Keep, "{provision}");
+            assert!(told.effects.is_empty() && told.counts.is_empty());
+            (told.outcome, told.audit)
+        });
+        assert_eq!(told[0], told[1], "{provision}");
+        assert!(unknown.record.is_none(), "{provision}");
+    }
+}

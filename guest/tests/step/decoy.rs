@@ -1,7 +1,9 @@
 //! Group `bruteforce` of the catalogue, BF-09: users that do not exist, over longer than one sign-in.
 
-use cofactor_guest::contract::{AdministrationChange, Change, Key, Outcome};
+use cofactor_guest::contract::{Action, AdministrationChange, Change, Key, Outcome};
 
+use crate::authenticator::Authenticator;
+use crate::phone::Phone;
 use crate::world::{World, hotp, is_allowed, reason, shape};
 
 const KNOWN_ONLY: &str = "[accounts]\nprovision = 'known-only'\n";
@@ -203,4 +205,169 @@ fn bf_09_a_blocked_user_is_asked_like_any_other() {
     }
     assert_eq!(reason(&blocked.sign_in(&right)), "blocked");
     assert_eq!(blocked.account().credentials[0].failures.count, 0);
+}
+
+/// A user who has one credential, of this method alone.
+fn holder(method: &str, document: &str) -> World {
+    let mut world = World::new(document);
+    match method {
+        "webauthn" => {
+            // Nobody enrols alone where only known users come: an administrator made the account.
+            world.administer(AdministrationChange::Create);
+            let mut passkey = Authenticator::new(crate::authenticator::Key::es256(1), 1);
+            passkey.id = (0..32).collect();
+            world.enrol(&mut passkey, None);
+        }
+        "push" => {
+            world.issue(method, &Phone::new(1).address());
+        }
+        "sms" | "voice" => {
+            world.issue(method, "+1 201 555 0134");
+        }
+        "email" => {
+            world.issue(method, "mallory@example.com");
+        }
+        "app-password" => {
+            world.issue(method, "wiki");
+        }
+        _ => {
+            world.administer(crate::world::issuance(method, "Authenticator"));
+        }
+    }
+    let mut account = world.account();
+    assert_eq!(account.credentials.len(), 1, "{method}");
+    account.credentials[0].label = "Authenticator".into();
+    account.sends.clear();
+    world.record = Some(account.encode());
+    world.now += 60_000;
+    world
+}
+
+/// An outcome without what differs between any two users: names, numbers and what is made anew each time.
+fn outline(outcome: &Outcome) -> String {
+    let text = format!("{outcome:?}").replace("\\\"usb\\\",\\\"nfc", "\\\"hybrid\\\",\\\"internal");
+    let mut outline = String::new();
+    let is_word = |it: char| it.is_ascii_alphanumeric() || it == '_' || it == '-';
+    for word in text.split_inclusive(|it| !is_word(it)) {
+        let bare = word.trim_end_matches(|it| !is_word(it));
+        let named = bare.len() >= 16 && bare.bytes().any(|octet| octet.is_ascii_digit());
+        if named {
+            outline += &format!("<{}>", bare.len());
+            outline += &word[bare.len()..];
+        } else {
+            outline.extend(
+                word.chars()
+                    .map(|it| if it.is_ascii_digit() { '#' } else { it }),
+            );
+        }
+    }
+    outline
+}
+
+/// Whatever the policy has, and with nothing but it.
+#[test]
+fn bf_09_unknown_users_look_like_known_ones_by_every_method() {
+    for method in cofactor_guest::methods::NAMES {
+        let document = format!(
+            "{KNOWN_ONLY}methods = ['{method}']\n\
+             [webauthn]\nrp-id = 'example.com'\norigins = ['https://app.example.com']\n"
+        );
+        let mut known = holder(method, &document);
+        let mut unknown = World::new(&document);
+        unknown.user = "mallory".into();
+        unknown.now = known.now;
+        for round in 0..8 {
+            let pair = [known.begin(), unknown.begin()];
+            let [held, decoy] = &pair;
+            assert_eq!(
+                outline(&held.outcome),
+                outline(&decoy.outcome),
+                "{method} {round}"
+            );
+            assert_eq!(held.effects.len(), decoy.effects.len(), "{method} {round}");
+            assert_eq!(held.counts.len(), decoy.counts.len(), "{method} {round}");
+            assert_eq!(
+                held.account == Change::Keep,
+                decoy.account == Change::Keep,
+                "{method} {round}"
+            );
+            let id = match &held.outcome {
+                Outcome::Challenge(_) | Outcome::Pending(_) => pair
+                    .each_ref()
+                    .map(|it| crate::world::challenge_id(&it.outcome)),
+                _ => ["0".repeat(32), "0".repeat(32)],
+            };
+            for next in 0..3 {
+                let act = |world: &mut World, id: &str| match next {
+                    0 => world.answer(id, "00000000"),
+                    1 => world.resend(id),
+                    _ => world.act(Action::Poll(id.into())),
+                };
+                let (held, decoy) = (act(&mut known, &id[0]), act(&mut unknown, &id[1]));
+                assert_eq!(
+                    outline(&held.outcome),
+                    outline(&decoy.outcome),
+                    "{method} {round} {next}"
+                );
+                assert_eq!(held.counts.len(), decoy.counts.len(), "{method} {round}");
+            }
+            let early = [known.sign_in("00000000"), unknown.sign_in("00000000")];
+            assert_eq!(
+                outline(&early[0].outcome),
+                outline(&early[1].outcome),
+                "{method} {round}"
+            );
+            known.now += 30_000;
+            unknown.now = known.now;
+        }
+        assert!(!unknown.known);
+    }
+}
+
+/// What is shown of a decoy is its name's own, and stays.
+#[test]
+fn bf_09_decoys_of_other_methods_are_stable_by_name_too() {
+    let document = format!(
+        "{KNOWN_ONLY}methods = ['sms']\n[sends]\ncooldown = '0s'\naccount = 24\nnumber = 0\n"
+    );
+    let shown = |world: &mut World| {
+        let begun = world.begin();
+        let (_, sent, _) = crate::world::message(&begun).expect("a text");
+        (offered(world), sent.to)
+    };
+    let mut world = World::new(&document);
+    world.user = "mallory".into();
+    let mallory = shown(&mut world);
+    world.user = "trudy".into();
+    let trudy = shown(&mut world);
+    assert!(mallory.0 != trudy.0 && mallory.1 != trudy.1);
+    world.user = "mallory".into();
+    world.keys[0].id = 2;
+    world.keys[0].secret = vec![8; 32];
+    assert_eq!(shown(&mut world), mallory);
+    assert!(
+        world
+            .counted
+            .iter()
+            .all(|(kind, _)| !kind.starts_with("country/"))
+    );
+    // A policy that goes over to codes and back finds the same name's credential.
+    world.policy = crate::world::compile(KNOWN_ONLY);
+    assert_eq!(offered(&mut world), mallory.0);
+    world.policy = crate::world::compile(&document);
+    assert_eq!(shown(&mut world), mallory);
+}
+
+/// Somebody who never answers is held back; a shadow record that nobody can answer is so for a time.
+#[test]
+fn bf_09_a_decoy_that_is_asked_by_notification_is_not_held_back_for_ever() {
+    let mut world = World::new(&format!("{KNOWN_ONLY}methods = ['push']\n"));
+    let mut asked = 0;
+    for _ in 0..20 {
+        asked += usize::from(matches!(world.begin().outcome, Outcome::Pending(_)));
+        world.now += HOUR;
+    }
+    assert_eq!(asked, 5);
+    world.now += 24 * HOUR;
+    assert!(matches!(world.begin().outcome, Outcome::Pending(_)));
 }

@@ -20,6 +20,11 @@ impl Transports {
         Self(bits.fold(0, |set, (bit, _)| set | 1 << bit))
     }
 
+    /// Those of a passkey on a telephone or a computer.
+    pub(super) fn of_platform() -> Self {
+        Self::of(&["hybrid".into(), "internal".into()])
+    }
+
     /// What a record holds; bits without a name are dropped.
     pub(super) fn from_bits(bits: u8) -> Self {
         Self(bits & ((1 << NAMES.len()) - 1))
