@@ -116,7 +116,9 @@ pub fn step(ctx: &Context, account: Option<&[u8]>, event: &Event) -> Result<Tran
             Implemented::Answer(answer) => sign_in::answer(&step, account, answer, &mut notes)?,
             Implemented::ChooseMethod(choice) => again::choose(&step, account, choice, &mut notes)?,
             Implemented::Resend(challenge) => again::resend(&step, account, challenge, &mut notes)?,
-            Implemented::Poll(challenge) => again::poll(&step, account, challenge, &mut notes)?,
+            Implemented::Poll(challenge) => {
+                again::poll(&step, account, challenge, false, &mut notes)?
+            }
             Implemented::PhoneAnswer(answer) => phone::answer(&step, account, answer, &mut notes)?,
             Implemented::DeliveryReport(report) => {
                 phone::report(&step, account, report, &mut notes)

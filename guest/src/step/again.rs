@@ -7,7 +7,7 @@ use super::ruling::{Notes, Ruling};
 use super::sign_in::{need, open};
 use crate::account::{Account, Challenge, Progress, Resolution, Sealed};
 use crate::audit::Kind;
-use crate::contract::{Choice, Fault};
+use crate::contract::{Answer, Choice, Fault, Proof};
 use crate::identifier::{ChallengeId, CredentialId};
 use crate::methods;
 use crate::reason::Reason;
@@ -82,11 +82,23 @@ pub(super) fn resend(
     )
 }
 
-/// The caller is still waiting.
+/// Whether an answer only asks what became of a question that is answered elsewhere: a poll that can say, besides, that the
+/// device is to be remembered.
+pub(super) fn is_poll(account: &Account, answer: &Answer) -> bool {
+    let at = ChallengeId::parse(&answer.challenge).and_then(|id| account.challenge(&id));
+    let open = at.and_then(|at| account.challenges.get(at));
+    let elsewhere = open.is_some_and(|open| {
+        !open.new_pin && (open.progress != Progress::Waiting || ask::is_remote(account, open))
+    });
+    elsewhere && matches!(&answer.proof, Proof::Code(code) if code.is_empty())
+}
+
+/// The caller is still waiting. `remember` is whether the device is to be remembered.
 pub(super) fn poll(
     step: &Step<'_>,
     account: &mut Account,
     challenge: &str,
+    remember: bool,
     notes: &mut Notes,
 ) -> Result<Ruling, Fault> {
     let refuse = |reason, notes: &mut Notes| Ok(Ruling::refuse(Kind::SignInDenied, reason, notes));
@@ -141,7 +153,7 @@ pub(super) fn poll(
                 Ok(need) => need,
                 Err(reason) => return refuse(reason, notes),
             };
-            pass::proved(step, account, challenge, &need, grant, false, notes)
+            pass::proved(step, account, challenge, &need, grant, remember, notes)
         }
         Progress::Waiting
             if step.at >= challenge.question_expires && ask::is_remote(account, &challenge) =>

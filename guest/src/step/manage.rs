@@ -37,6 +37,8 @@ pub(super) fn manage(
         ManagementChange::Rename((id, label)) => (id, Some(label)),
         ManagementChange::Remove(id) | ManagementChange::SetDefault(id) => (id, None),
         ManagementChange::SignOutEverywhere => {
+            // Whoever does this has lost a computer: it is to be asked again, too.
+            account.devices.clear();
             account.revoke_sessions();
             notes.audit(Kind::SignedOut, done, None, Vec::new());
             return changed;

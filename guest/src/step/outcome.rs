@@ -172,7 +172,10 @@ fn asked(
             offers: Vec::new(),
             prompt: prompt(
                 "choose-pin",
-                vec![methods::fact("least", step.policy.pin.least)],
+                [methods::fact("least", step.policy.pin.least)]
+                    .into_iter()
+                    .chain(remembering(step, open))
+                    .collect(),
             ),
             payload: String::new(),
             expires: open.expires,
@@ -185,7 +188,14 @@ fn asked(
             .map_or("", Credential::method_name)
             .to_owned(),
         offers: offers(step, account, open),
-        prompt: prompt(shown.message, shown.arguments),
+        prompt: prompt(
+            shown.message,
+            with(
+                shown.arguments,
+                pin::place(step, shown_credential),
+                remembering(step, open),
+            ),
+        ),
         payload: shown.payload,
         expires: open.expires,
         after: after.map(|reason| reason.public().name().to_owned()),
@@ -205,7 +215,10 @@ fn waiting(step: &Step<'_>, account: &Account, open: &Challenge, at: u64) -> Pen
         challenge: open.id.text(),
         method: asked.map_or("", Credential::method_name).to_owned(),
         offers: offers(step, account, open),
-        prompt: prompt(shown.message, shown.arguments),
+        prompt: prompt(
+            shown.message,
+            with(shown.arguments, None, remembering(step, open)),
+        ),
         poll_after: at.saturating_add(POLL_AFTER),
         expires: open.expires.min(open.question_expires),
     }
@@ -296,6 +309,28 @@ fn provisioning(
         digits: shown.digits,
         expires,
     }
+}
+
+/// For how long the device would be remembered, so that the page asks: only where the policy does that, and where what is
+/// asked for becomes a session.
+fn remembering(step: &Step<'_>, open: &Challenge) -> Option<contract::Fact> {
+    let lifetime = step.policy.devices.lifetime;
+    let becomes_session = open.demand.transaction.is_none() && open.demand.approves.is_none();
+    let told = lifetime != 0 && !step.origin.client.is_empty() && becomes_session;
+    told.then(|| methods::fact("remember", lifetime))
+}
+
+/// All arguments of a prompt, sorted by name.
+fn with(
+    mut arguments: Vec<contract::Fact>,
+    pin: Option<contract::Fact>,
+    remember: Option<contract::Fact>,
+) -> Vec<contract::Fact> {
+    if pin.is_some() || remember.is_some() {
+        arguments.extend(pin.into_iter().chain(remember));
+        arguments.sort();
+    }
+    arguments
 }
 
 fn prompt(message: &str, arguments: Vec<contract::Fact>) -> Prompt {

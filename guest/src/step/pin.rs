@@ -4,10 +4,10 @@ use super::Step;
 use super::ruling::{Notes, number};
 use crate::account::{Account, Credential, Pin};
 use crate::audit::Kind;
-use crate::contract::{Fault, Provisioning};
-use crate::methods::{Proof, Typed};
+use crate::contract::{Fact, Fault, Provisioning};
+use crate::methods::{Proof, Typed, fact};
 use crate::pin;
-use crate::policy::{Methods, VoiceAnswer};
+use crate::policy::{Methods, PinOrder, VoiceAnswer};
 use crate::reason::Reason;
 use crate::throttle::Escalation;
 
@@ -17,6 +17,17 @@ pub(super) const NAME: &str = "pin";
 /// Whether answers of this credential carry the PIN. Without one yet, the user chooses it once the code was right.
 pub(super) fn is_asked(step: &Step<'_>, account: &Account, credential: &Credential) -> bool {
     account.pin.is_some() && step.policy.pin.methods.has(credential.method)
+}
+
+/// Where the PIN stands in what is typed for this credential, so that a page can ask for it apart. Told of users without a PIN
+/// as well: who has one is nobody's business.
+pub(super) fn place(step: &Step<'_>, asked: Option<&Credential>) -> Option<Fact> {
+    asked.filter(|credential| step.policy.pin.methods.has(credential.method))?;
+    let place = match step.policy.pin.order {
+        PinOrder::First => "first",
+        PinOrder::Last => "last",
+    };
+    Some(fact("pin", place))
 }
 
 /// The PIN, and the proof without it: the code has `digits` characters. Of two successive codes, the first has the PIN.

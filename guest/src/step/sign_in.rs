@@ -4,9 +4,9 @@ use subtle::ConstantTimeEq;
 
 use super::Step;
 use super::ask::{self, Unasked};
-use super::pass;
 use super::prove::{self, Attempt, Scope};
 use super::ruling::{Commit, Notes, Ruling};
+use super::{again, pass};
 use crate::account::{
     Account, Challenge, Credential, Demand, Grant, Progress, Proved, Resolution, Transaction,
 };
@@ -189,6 +189,9 @@ pub(super) fn answer(
     answer: &Answer,
     notes: &mut Notes,
 ) -> Result<Ruling, Fault> {
+    if again::is_poll(account, answer) {
+        return again::poll(step, account, &answer.challenge, answer.remember, notes);
+    }
     let refuse = |reason, notes: &mut Notes| Ok(Ruling::refuse(Kind::SignInDenied, reason, notes));
     let challenge = match open(step, account, &answer.challenge) {
         Ok(challenge) => challenge.clone(),

@@ -1,10 +1,11 @@
 //! Remembered devices (S19).
 
 use cofactor_guest::contract::{
-    Action, AdministrationChange as Do, Allowance, Answer, Key, ManagementChange as Manage, Origin,
-    Outcome, Proof, SignIn, Transition,
+    Action, AdministrationChange as Do, Allowance, Answer, Change, Key, ManagementChange as Manage,
+    Origin, Outcome, Proof, SignIn, Transition,
 };
 
+use crate::phone::{APPROVED, number, with_phone};
 use crate::world::{World, challenge_id, compile, is_allowed, reason, sign_in, uri};
 
 const POLICY: &str = "devices.lifetime = '30d'\n";
@@ -288,4 +289,67 @@ fn a_repeated_request_has_the_same_token() {
     let one = world.judge(&event).unwrap();
     let other = world.judge(&event).unwrap();
     assert_eq!(token(&one), token(&other));
+}
+
+#[test]
+fn what_is_answered_elsewhere_is_remembered_as_well() {
+    let (mut world, phone) = with_phone("[devices]\nlifetime = '30d'\n");
+    world.now += 60_000;
+    for (remember, expected) in [(false, false), (true, true)] {
+        let (pending, told) = world.ask_phone();
+        let ask = |world: &mut World, remember| {
+            world.act(Action::Answer(Answer {
+                challenge: pending.challenge.clone(),
+                proof: Proof::Code(String::new()),
+                remember,
+            }))
+        };
+        assert!(
+            pending
+                .prompt
+                .arguments
+                .contains(&("remember".into(), (30 * DAY).to_string()))
+        );
+        // Until the device has answered it is a poll like any other.
+        let waits = ask(&mut world, true);
+        assert!(matches!(waits.outcome, Outcome::Pending(_)), "{waits:?}");
+        assert!(matches!(waits.account, Change::Keep));
+        world.phone(phone.answer(&told, APPROVED, Some(&number(&pending))));
+        let passed = ask(&mut world, remember);
+        assert_eq!(allowance(&passed).device_token.is_some(), expected);
+        world.now += 60_000;
+    }
+    // What somebody types is no poll.
+    let (pending, _) = world.ask_phone();
+    let typed = world.answer(&pending.challenge, "123456");
+    assert_eq!(reason(&typed), "method-not-allowed");
+}
+
+#[test]
+fn signing_out_everywhere_forgets_devices() {
+    let (mut world, token) = known();
+    let session = world.session();
+    world.manage(Manage::SignOutEverywhere, Some(session));
+    assert!(world.account().devices.is_empty());
+    assert!(!is_allowed(&again(&mut world, &token)));
+}
+
+#[test]
+fn a_page_is_told_whether_to_ask() {
+    let told = |policy: &str, change: fn(&mut Origin, &mut SignIn)| {
+        let begun = come(&mut World::with_totp(policy), "", change);
+        match begun.outcome {
+            Outcome::Challenge(challenge) => challenge.prompt.arguments,
+            other => panic!("{other:?}"),
+        }
+    };
+    let remember = |days: u64| vec![("remember".to_owned(), (days * DAY).to_string())];
+    assert_eq!(told(POLICY, |_, _| {}), remember(30));
+    assert_eq!(told("", |_, _| {}), []);
+    assert_eq!(told(POLICY, |origin, _| origin.client.clear()), []);
+    let pins = "[pin]\nmethods = ['totp']\norder = 'last'\n";
+    assert_eq!(
+        told(pins, |_, _| {}),
+        [("pin".to_owned(), "last".to_owned())]
+    );
 }

@@ -261,7 +261,8 @@ pub struct Answer {
 #[component(variant)]
 #[serde(rename_all = "kebab-case")]
 pub enum Proof {
-    /// Text that was typed, not trimmed. At most 64 octets. Secret.
+    /// Text that was typed, not trimmed. At most 64 octets. Secret. An empty one asks, as [`Action::Poll`] does, what became
+    /// of a question that is answered elsewhere, and says besides whether the device is to be remembered.
     #[component(name = "code")]
     Code(String),
     /// The JSON that a browser's WebAuthn call returned. At most 16 KiB.
@@ -401,7 +402,7 @@ pub enum ManagementChange {
     /// The method to offer first.
     #[component(name = "set-default")]
     SetDefault(CredentialId),
-    /// End every session of this account.
+    /// End every session of this account. Remembered devices are known no more.
     #[component(name = "sign-out-everywhere")]
     SignOutEverywhere,
     /// A new PIN of the user's choice. At most 64 octets. Secret.
