@@ -14,6 +14,8 @@ pub enum Cookie {
     Browser,
     /// On a portal's own site: whom a gateway sent here.
     Visitor,
+    /// That this browser is remembered: the component's token, another one after each use.
+    Device,
 }
 
 impl Cookie {
@@ -28,6 +30,8 @@ impl Cookie {
             (Self::Browser, false) => "cofactor-browser",
             (Self::Visitor, true) => "__Host-cofactor-visitor",
             (Self::Visitor, false) => "cofactor-visitor",
+            (Self::Device, true) => "__Host-cofactor-device",
+            (Self::Device, false) => "cofactor-device",
         }
     }
 

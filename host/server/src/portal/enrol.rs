@@ -1,51 +1,34 @@
-//! Setting up a device: a name for it, the secret as a picture, a link and a key, and a code as the proof.
+//! Setting up a device: which kind, a name for it, what else it takes; and afterwards a way back in.
 
-use std::sync::Arc;
-
-use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::Response;
-use cofactor_runtime::contract::{
-    Action, Answer, Enrolment, EnrolmentRequest, Outcome, Proof, Provisioning,
-};
+use cofactor_runtime::contract::{Action, Answer, Enrolment, EnrolmentRequest, Outcome};
+use cofactor_runtime::service::Settled;
 use cofactor_runtime::store::Store;
 use maud::{Markup, html};
-use qrcode::{Color, EcLevel, QrCode};
 
-use super::form::{self, FIELD, Posted, Purpose};
+use super::challenge::proof;
+use super::form::{Journey, Posted, Purpose, form};
+use super::method::{self, Address, Method, RECOVERY};
 use super::page::{Page, Trouble, redirect};
-use super::path;
-use super::sign_in::{self, Focus, address, code_input};
+use super::sign_in::{self, address, back, leading};
 use super::visitor::Visitor;
-use crate::gateway::Front;
+use super::{confirm, field, parameter, path};
+use crate::gateway::{Front, Judgement};
 
-/// Methods that can be set up on a page, the preferred first.
-const METHODS: [&str; 2] = ["totp", "hotp"];
+/// The longest address that the contract lets through to the component, in octets.
+const LONGEST_ADDRESS: usize = 1024;
 
-/// POST `/.cofactor/enrol`
-pub(super) async fn begin<S: Store>(
-    State(front): State<Arc<Front<S>>>,
-    request: Request,
-) -> Result<Response, Response> {
-    let posted = Posted::read(front, request, Purpose::EnrolBegin).await?;
-    Ok(posted.respond(hand_out(&posted).await))
-}
-
-/// POST `/.cofactor/enrol/confirm`
-pub(super) async fn finish<S: Store>(
-    State(front): State<Arc<Front<S>>>,
-    request: Request,
-) -> Result<Response, Response> {
-    let posted = Posted::read(front, request, Purpose::EnrolFinish).await?;
-    Ok(posted.respond(prove(&posted).await))
-}
-
-async fn hand_out<S: Store>(posted: &Posted<S>) -> Result<Response, Trouble> {
+/// Begins an enrolment.
+pub(super) async fn begin<S: Store>(posted: &Posted<S>) -> Result<Response, Trouble> {
     refuse_mixed_names(&posted.visitor)?;
+    let typed = posted.text("address", LONGEST_ADDRESS);
+    let typed = typed.trim();
     let action = Action::EnrolBegin(EnrolmentRequest {
         method: posted.token.subject.clone(),
         label: posted.label(),
-        address: None,
+        address: Some(typed.to_owned()).filter(|typed| !typed.is_empty()),
         session: posted.session()?.map(|session| session.claims),
     });
     let settled = posted.step(action).await?;
@@ -57,14 +40,51 @@ async fn hand_out<S: Store>(posted: &Posted<S>) -> Result<Response, Trouble> {
     }
 }
 
-async fn prove<S: Store>(posted: &Posted<S>) -> Result<Response, Trouble> {
+/// Completes it. Whoever has no way back in is offered one.
+pub(super) async fn finish<S: Store>(posted: &Posted<S>) -> Result<Response, Trouble> {
     refuse_mixed_names(&posted.visitor)?;
     let action = Action::EnrolFinish(Answer {
         challenge: posted.token.subject.clone(),
-        proof: Proof::Code(posted.code("code")),
+        proof: proof(posted),
         remember: false,
     });
-    posted.settle(posted.step(action).await?)
+    let settled = posted.step(action).await?;
+    let Posted { front, visitor, .. } = posted;
+    let journey = onward(front, visitor, &settled, posted.journey()).await?;
+    let event = (posted.token.id.as_slice(), settled);
+    sign_in::settle(front, visitor, event, &journey, &posted.headers)
+}
+
+/// Where a completed enrolment leads: by way of the recovery codes, if the policy has them and the user does not.
+pub(super) async fn onward<S: Store>(
+    front: &Front<S>,
+    visitor: &Visitor,
+    settled: &Settled,
+    journey: Journey,
+) -> Result<Journey, Trouble> {
+    let enrolled = matches!(&settled.outcome, Outcome::Allow(allowed) if allowed.claims.reason == "registration-completed");
+    if !enrolled || !has_no_way_back(front, visitor).await? {
+        return Ok(journey);
+    }
+    let offered = format!(
+        "{}{}?{}",
+        visitor.site,
+        path("recovery"),
+        leading(&journey.back)
+    );
+    Ok(Journey {
+        back: offered,
+        ..journey
+    })
+}
+
+async fn has_no_way_back<S: Store>(front: &Front<S>, visitor: &Visitor) -> Result<bool, Trouble> {
+    let policy = front.service.host_policy();
+    if !policy.methods.iter().any(|name| name == RECOVERY) {
+        return Ok(false);
+    }
+    let view = front.service.view(&visitor.account()).await?;
+    Ok(view.is_some_and(|view| view.credentials.iter().all(|held| held.method != RECOVERY)))
 }
 
 /// Names that are there to be taken for others are not enrolled (ID-01).
@@ -75,7 +95,7 @@ fn refuse_mixed_names(visitor: &Visitor) -> Result<(), Trouble> {
         .map_err(|_| Trouble::new(StatusCode::FORBIDDEN, "name-mixed"))
 }
 
-/// The page of an enrolment: the start, or the secret.
+/// The page of an enrolment: the start, or what was handed out.
 pub(super) fn page<S: Store>(
     front: &Front<S>,
     visitor: &Visitor,
@@ -84,205 +104,167 @@ pub(super) fn page<S: Store>(
 ) -> Result<Response, Trouble> {
     refuse_mixed_names(visitor)?;
     if let Some(provisioning) = &enrolment.provisioning {
-        return confirm(
-            front,
-            visitor,
-            provisioning,
-            enrolment.after.as_deref(),
-            back,
-        );
+        return confirm::page(front, visitor, enrolment, provisioning, back);
     }
-    let method = preferred(&enrolment.methods)
-        .ok_or_else(|| Trouble::denied("no-methods-registered", address(back, false)))?;
+    let methods = method::allowed(&enrolment.methods);
     let text = |key| visitor.texts.get("enrol", key);
+    let app_alone = matches!(methods.as_slice(), [only] if matches!(only.name, "totp" | "hotp"));
     let content = html! {
-        p.lead { (text("lead")) }
-        ol.steps {
-            li { (text("step-app")) }
-            li { (text("step-scan")) }
-            li { (text("step-code")) }
+        @if app_alone {
+            p.lead { (text("lead")) }
+            ol.steps {
+                li { (text("step-app")) }
+                li { (text("step-scan")) }
+                li { (text("step-code")) }
+            }
+        } @else {
+            p.lead { (text("lead-any")) }
         }
-        (start(front, visitor, method, back)?)
+        (ways(front, visitor, &methods, back)?)
+        @if enrolment.snoozes_left > 0 {
+            section {
+                p { (snoozes(visitor, enrolment.snoozes_left)) }
+                (form(front, visitor, (Purpose::Snooze, ""), back,
+                    &html! { button.quiet type="submit" { (text("snooze-button")) } })?)
+            }
+        }
     };
     Ok(Page::of(front, visitor, text("title")).ask(false, &content))
 }
 
-/// The form that begins an enrolment.
-pub(super) fn start<S: Store>(
+fn snoozes(visitor: &Visitor, left: u8) -> String {
+    let key = if left == 1 { "snooze-last" } else { "snooze" };
+    let left = left.to_string();
+    visitor.texts.fill("enrol", key, &[("left", &left)])
+}
+
+/// A form for each method that can be set up: unfolded where there is one alone.
+pub(super) fn ways<S: Store>(
     front: &Front<S>,
     visitor: &Visitor,
-    method: &str,
+    methods: &[&'static Method],
     back: &str,
 ) -> Result<Markup, Trouble> {
-    let text = |key| visitor.texts.get("enrol", key);
-    let token = form::token(front, visitor, Purpose::EnrolBegin, method, back)?;
+    let texts = visitor.texts;
+    if let [only] = methods {
+        return start(front, visitor, only, "label", back);
+    }
+    if methods.is_empty() {
+        return Err(Trouble::denied(
+            "no-methods-registered",
+            address(back, false),
+        ));
+    }
+    let forms = methods
+        .iter()
+        .map(|method| {
+            start(
+                front,
+                visitor,
+                method,
+                &format!("label-{}", method.name),
+                back,
+            )
+        })
+        .collect::<Result<Vec<_>, _>>()?;
     Ok(html! {
-        form method="post" action=(path("enrol")) {
-            input type="hidden" name=(FIELD) value=(token);
-            div.field {
-                label for="label" { (text("name-label")) }
-                input #label name="label" type="text" required maxlength="64" autocomplete="off"
-                    value=(text("name-default")) aria-describedby="label-hint";
-                p.hint #label-hint { (text("name-hint")) }
+        div.kinds {
+            @for (method, form) in methods.iter().zip(&forms) {
+                // One name for all: a browser has at most one of them open.
+                details name="kind" {
+                    summary { (texts.get("setup", &format!("{}-title", method.name))) }
+                    p { (texts.get("setup", &format!("{}-lead", method.name))) }
+                    (form)
+                }
             }
-            button type="submit" { (text("button")) }
         }
     })
 }
 
-/// The page with the secret.
-fn confirm<S: Store>(
+/// The form that begins an enrolment.
+fn start<S: Store>(
     front: &Front<S>,
     visitor: &Visitor,
-    provisioning: &Provisioning,
-    failed: Option<&str>,
+    method: &Method,
+    id: &str,
     back: &str,
-) -> Result<Response, Trouble> {
+) -> Result<Markup, Trouble> {
     let texts = visitor.texts;
-    let text = |key| texts.get("confirm", key);
-    let token = form::token(
+    let name = texts.get("setup", &format!("{}-name", method.name));
+    let content = html! {
+        (asked(visitor, method))
+        (field::label(texts, id, name))
+        button type="submit" { (texts.get("enrol", "button")) }
+    };
+    form(
         front,
         visitor,
-        Purpose::EnrolFinish,
-        &provisioning.challenge,
+        (Purpose::EnrolBegin, method.name),
         back,
-    )?;
-    let manual = if provisioning.method == "hotp" {
-        "manual-lead-hotp"
-    } else {
-        "manual-lead"
+        &content,
+    )
+}
+
+/// What the method takes besides a name.
+fn asked(visitor: &Visitor, method: &Method) -> Markup {
+    let text = |key: &str| {
+        visitor
+            .texts
+            .get("setup", &format!("{}-{key}", method.name))
     };
-    let digits = provisioning.digits.to_string();
-    let hint = texts.fill("confirm", "hint", &[("digits", &digits)]);
-    let ask = |focus| {
-        let code = code_input(
-            text("label"),
-            &hint,
-            failed.is_some(),
-            provisioning.digits,
-            focus,
-        );
-        html! {
-            form method="post" action=(path("enrol/confirm")) {
-                input type="hidden" name=(FIELD) value=(token);
-                (code)
-                button type="submit" { (text("button")) }
-            }
+    let id = format!("address-{}", method.name);
+    let (kind, mode, complete, most) = match method.address {
+        Address::None => return html! {},
+        Address::Telephone => ("tel", "tel", "tel", 32),
+        Address::Mail => ("email", "email", "email", 254),
+        Address::Application => ("text", "text", "off", 128),
+        Address::Device => ("text", "text", "off", LONGEST_ADDRESS),
+    };
+    html! {
+        div.field {
+            label for=(id) { (text("address")) }
+            input #(id) name="address" type=(kind) inputmode=(mode) autocomplete=(complete) maxlength=(most) required
+                spellcheck="false" autocapitalize="off" aria-describedby={ (id) "-hint" };
+            p.hint #{ (id) "-hint" } { (text("hint")) }
         }
-    };
-    let picture = html! {
-        figure.qr { (picture(&provisioning.payload, text("picture"))?) }
-        p.center { a href=(provisioning.payload) { (text("link")) } }
-    };
-    let by_hand = html! {
-        @if !provisioning.manual_key.is_empty() {
-            details {
-                summary { (text("manual-title")) }
-                p { (text(manual)) }
-                p { span.hidden { (text("manual-key")) ": " } code.key { (in_groups(&provisioning.manual_key)) } }
-            }
-        }
-    };
+    }
+}
+
+/// The form that makes recovery codes.
+pub(super) fn recovery_codes<S: Store>(
+    front: &Front<S>,
+    visitor: &Visitor,
+    back: &str,
+    class: &str,
+) -> Result<Markup, Trouble> {
+    let texts = visitor.texts;
     let content = html! {
-        // Whoever mistyped has scanned already: what is to be done is at the top, also on a small screen.
-        @if let Some(reason) = failed {
-            p.alert #problem role="alert" { (texts.get("reason", reason)) }
-            (ask(Focus::Field))
-            details {
-                summary { (text("picture-again")) }
-                (picture)
-            }
-            (by_hand)
-        } @else {
-            p.lead { (text("lead")) }
-            (picture)
-            (by_hand)
-            (ask(Focus::Top))
-        }
-        p.note { (text("secret-note")) }
+        input type="hidden" name="label" value=(method::kind(texts, RECOVERY));
+        button class=(class) type="submit" { (texts.get("recovery", "button")) }
     };
-    let title = if failed.is_some() {
-        "title-again"
-    } else {
-        "title"
+    form(
+        front,
+        visitor,
+        (Purpose::EnrolBegin, RECOVERY),
+        back,
+        &content,
+    )
+}
+
+/// GET `/.cofactor/recovery`: a way back in, for whoever has just set up the first device.
+pub(super) fn recovery<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Response, Trouble> {
+    let visitor = Visitor::of(front, parts)?;
+    let back = back(&visitor, parameter(parts, "rd").as_deref());
+    let Judgement::Pass { .. } =
+        sign_in::judge(front, &visitor, &path("recovery"), &parts.headers)?
+    else {
+        return redirect(&address(&back, false));
     };
-    Ok(Page::of(front, visitor, text(title)).ask(failed.is_some(), &content))
-}
-
-/// A key in groups of four, as people read them.
-fn in_groups(key: &str) -> String {
-    let letters: Vec<char> = key.chars().filter(|c| !c.is_whitespace()).collect();
-    letters
-        .chunks(4)
-        .map(|group| group.iter().collect::<String>())
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
-/// A QR code as one path, dark on light whatever the page's colours are, with the quiet zone that scanners need
-/// (ISO/IEC 18004: four modules).
-fn picture(payload: &str, label: &str) -> Result<Markup, Trouble> {
-    const QUIET: usize = 4;
-    let code =
-        QrCode::with_error_correction_level(payload, EcLevel::M).map_err(|_| Trouble::service())?;
-    let width = code.width();
-    let mut path = String::new();
-    for (index, colour) in code.to_colors().into_iter().enumerate() {
-        if colour == Color::Dark {
-            path.push_str(&format!(
-                "M{} {}h1v1h-1z",
-                index % width + QUIET,
-                index / width + QUIET
-            ));
-        }
-    }
-    let side = width + 2 * QUIET;
-    Ok(html! {
-        svg viewBox={ "0 0 " (side) " " (side) } role="img" aria-label=(label) shape-rendering="crispEdges" {
-            rect width=(side) height=(side) fill="#fff" {}
-            path d=(path) fill="#000" {}
-        }
-    })
-}
-
-/// The first method that can be set up on a page.
-pub(super) fn preferred(allowed: &[String]) -> Option<&'static str> {
-    METHODS
-        .into_iter()
-        .find(|method| allowed.iter().any(|name| name == method))
-}
-
-/// Begins anew where a session is needed first.
-pub(super) fn verify_first() -> Result<Response, Trouble> {
-    redirect(&sign_in::address(&path("devices"), true))
-}
-
-#[cfg(test)]
-#[allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic
-)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_are_shown_in_groups_of_four() {
-        assert_eq!(in_groups("JBSWY3DPEHPK3PXP"), "JBSW Y3DP EHPK 3PXP");
-        assert_eq!(in_groups("JBSWY3"), "JBSW Y3");
-        assert_eq!(in_groups(""), "");
-    }
-
-    #[test]
-    fn pictures_need_no_style_and_hold_the_longest_uri() {
-        let uri = format!("otpauth://totp/a?secret={}", "A".repeat(1000));
-        let svg = picture(&uri, "a \"label\"").unwrap().into_string();
-        assert!(
-            svg.starts_with("<svg")
-                && svg.contains("a &quot;label&quot;")
-                && !svg.contains("style"),
-            "{svg:.200}"
-        );
-    }
+    let text = |key| visitor.texts.get("recovery", key);
+    let content = html! {
+        p.lead { (text("lead")) }
+        (recovery_codes(front, &visitor, &back, "")?)
+        p.center { a href=(back) { (text("later")) } }
+    };
+    Ok(Page::of(front, &visitor, text("title")).show(StatusCode::OK, &content))
 }

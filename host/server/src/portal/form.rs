@@ -17,12 +17,13 @@ use cofactor_runtime::contract::Action;
 use cofactor_runtime::seal::SealedBox;
 use cofactor_runtime::service::Settled;
 use cofactor_runtime::store::Store;
+use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::page::Trouble;
 use super::visitor::{Visitor, random_id};
-use super::{answer, sign_in};
+use super::{answer, path, sign_in};
 use crate::gateway::Front;
 use crate::gateway::session::Session;
 use crate::gateway::site::Site;
@@ -36,17 +37,113 @@ const LONGEST_CODE: usize = 64;
 const LONGEST_LABEL: usize = 256;
 /// The name of the hidden field.
 pub(super) const FIELD: &str = "token";
+/// The name of the box that asks for the browser to be remembered, and what it says where it is ticked.
+pub(super) const REMEMBER: &str = "remember";
+pub(super) const YES: &str = "yes";
+
+/// Where a sign-in leads, and what its user wants besides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Journey {
+    /// Where the browser goes afterwards: an address that was checked.
+    pub(super) back: String,
+    /// Whether the browser is to be remembered.
+    pub(super) remember: bool,
+}
+
+impl Journey {
+    /// To an address that was checked.
+    pub(super) fn to(back: &str) -> Self {
+        Self {
+            back: back.to_owned(),
+            remember: false,
+        }
+    }
+}
 
 /// What a form is for. A token opens for no other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
+    /// What the user typed, or a key signed, for a challenge.
     Answer,
+    /// Another of the methods that a challenge offers.
+    Choose,
+    /// The message of a challenge, once more.
+    Resend,
+    /// Not a form but the address of a page that waits.
+    Wait,
+    /// A new credential.
     EnrolBegin,
+    /// The proof that it arrived.
     EnrolFinish,
+    /// Setting up is put off.
+    Snooze,
+    /// What was shown once is kept by its user.
+    Kept,
     Rename,
     Remove,
-    SignOutEverywhere,
+    SetDefault,
+    SetPin,
+    ForgetDevice,
+    ForgetDevices,
     SignOut,
+    SignOutEverywhere,
+}
+
+impl Purpose {
+    /// Every form.
+    pub(super) const FORMS: [Self; 15] = [
+        Self::Answer,
+        Self::Choose,
+        Self::Resend,
+        Self::EnrolBegin,
+        Self::EnrolFinish,
+        Self::Snooze,
+        Self::Kept,
+        Self::Rename,
+        Self::Remove,
+        Self::SetDefault,
+        Self::SetPin,
+        Self::ForgetDevice,
+        Self::ForgetDevices,
+        Self::SignOut,
+        Self::SignOutEverywhere,
+    ];
+
+    /// Where it is sent to, under the reserved path.
+    pub(super) fn path(self) -> &'static str {
+        match self {
+            Self::Answer => "answer",
+            Self::Choose => "choose",
+            Self::Resend => "resend",
+            Self::Wait => "wait",
+            Self::EnrolBegin => "enrol",
+            Self::EnrolFinish => "enrol/confirm",
+            Self::Snooze => "snooze",
+            Self::Kept => "kept",
+            Self::Rename => "devices/rename",
+            Self::Remove => "devices/remove",
+            Self::SetDefault => "devices/default",
+            Self::SetPin => "devices/pin",
+            Self::ForgetDevice => "devices/forget",
+            Self::ForgetDevices => "devices/forget-all",
+            Self::SignOut => "sign-out",
+            Self::SignOutEverywhere => "sign-out/everywhere",
+        }
+    }
+
+    /// Where whoever goes to that address without the form is sent.
+    pub(super) fn home(self) -> &'static str {
+        match self {
+            Self::Rename
+            | Self::Remove
+            | Self::SetDefault
+            | Self::SetPin
+            | Self::ForgetDevice
+            | Self::ForgetDevices
+            | Self::SignOutEverywhere => "devices",
+            _ => "",
+        }
+    }
 }
 
 /// What the hidden field holds.
@@ -133,11 +230,46 @@ pub(super) fn token<S: Store>(
         .ok_or_else(Trouble::service)
 }
 
+/// A form for one thing that its sender wants: its token, and around it what can be filled in.
+pub(super) fn form<S: Store>(
+    front: &Front<S>,
+    visitor: &Visitor,
+    (purpose, subject): (Purpose, &str),
+    back: &str,
+    content: &Markup,
+) -> Result<Markup, Trouble> {
+    let token = token(front, visitor, purpose, subject, back)?;
+    Ok(html! {
+        form method="post" action=(path(purpose.path())) {
+            input type="hidden" name=(FIELD) value=(token);
+            (content)
+        }
+    })
+}
+
+/// What the address of a waiting page holds, if it was made for this visitor.
+pub(super) fn open<S: Store>(
+    front: &Front<S>,
+    visitor: &Visitor,
+    purpose: Purpose,
+    text: &str,
+) -> Result<Token, Trouble> {
+    let now = front.service.now().map_err(|_| Trouble::service())?;
+    let browser = visitor.browser.digest(&front.desk.binding);
+    front
+        .desk
+        .forms
+        .open(visitor, purpose, text, &browser, now)
+        .ok_or(Trouble::new(StatusCode::FORBIDDEN, "form"))
+}
+
 /// A form that came from our own page, with who sent it.
 pub(super) struct Posted<S> {
     pub(super) front: Arc<Front<S>>,
     pub(super) visitor: Visitor,
     pub(super) headers: HeaderMap,
+    /// What it is for.
+    pub(super) purpose: Purpose,
     /// What its token says.
     pub(super) token: Token,
     fields: HashMap<String, Zeroizing<String>>,
@@ -191,17 +323,12 @@ impl<S: Store> Posted<S> {
             }
         }
         let text = fields.get(FIELD).ok_or_else(stale)?;
-        let now = front.service.now().map_err(|_| Trouble::service())?;
-        let browser = visitor.browser.digest(&front.desk.binding);
-        let token = front
-            .desk
-            .forms
-            .open(&visitor, purpose, text, &browser, now)
-            .ok_or_else(stale)?;
+        let token = open(&front, &visitor, purpose, text)?;
         Ok(Self {
             front,
             visitor,
             headers: parts.headers,
+            purpose,
             token,
             fields,
         })
@@ -234,9 +361,17 @@ impl<S: Store> Posted<S> {
             &self.front,
             &self.visitor,
             (&self.token.id, settled),
-            &self.token.back,
+            &self.journey(),
             &self.headers,
         )
+    }
+
+    /// Where the browser goes, and what its user wants besides.
+    pub(super) fn journey(&self) -> Journey {
+        Journey {
+            back: self.token.back.clone(),
+            remember: self.field(REMEMBER) == YES,
+        }
     }
 
     /// What was typed into a field.
@@ -253,6 +388,11 @@ impl<S: Store> Posted<S> {
             .filter(|c| !matches!(c, ' ' | '-'))
             .collect();
         cut(typed, LONGEST_CODE)
+    }
+
+    /// What was typed into a field, as far as the contract lets it through.
+    pub(super) fn text(&self, name: &str, longest: usize) -> String {
+        cut(self.field(name).to_owned(), longest)
     }
 
     /// What the user calls a device. What is wrong with it is for the component to say, as far as the contract lets it
@@ -372,6 +512,12 @@ mod tests {
         );
         assert_eq!(open(&alice, Purpose::Answer, &[8], 0), None);
         assert_eq!(open(&alice, Purpose::Answer, &[9], LIFETIME), None);
+    }
+
+    #[test]
+    fn every_form_has_an_address_of_its_own() {
+        let paths: std::collections::BTreeSet<_> = Purpose::FORMS.map(Purpose::path).into();
+        assert_eq!(paths.len(), Purpose::FORMS.len());
     }
 
     #[test]

@@ -1,28 +1,41 @@
-//! The pages that people see: challenge, enrolment, devices, sign-out. Made on the server, without JavaScript, without
-//! anything from elsewhere.
+//! The pages that people see: challenge, enrolment, devices, sign-out. Made on the server, without anything from elsewhere,
+//! and without JavaScript but where a passkey is asked for.
 //!
 //! | module | what it is |
 //! |---|---|
 //! | [`visitor`] | who looks at a page, told by the gateway or handed over |
-//! | [`sign_in`] | the challenge, and where an outcome leads |
-//! | [`enrol`] | setting up a device |
-//! | [`devices`] | the user's devices |
+//! | [`sign_in`] | where a sign-in begins, and where each outcome leads |
+//! | [`challenge`] | what asks for a code, a passkey, a PIN, or another method |
+//! | [`wait`] | what waits for an answer from elsewhere |
+//! | [`enrol`], [`confirm`] | setting up a device, and what is handed out for it |
+//! | [`once`] | what is shown once |
+//! | [`devices`], [`change`] | the user's devices, and their changes |
 //! | [`sign_out`] | the end of a session, here or everywhere |
 //! | [`handoff`] | the way to a portal on a site of its own, and back |
-//! | [`form`] | forms that only our own pages can send |
+//! | [`form`], [`field`] | forms that only our own pages can send, and what is typed into them |
+//! | [`passkey`] | the part of a page that takes a script |
+//! | [`method`] | what the methods are called, and take |
 //! | [`page`] | frame, headers, errors |
 //! | [`texts`] | the words |
 
+mod challenge;
+mod change;
+mod confirm;
 mod devices;
 mod enrol;
+mod field;
 mod form;
 mod handoff;
+mod method;
+mod once;
 mod page;
+mod passkey;
 mod sign_in;
 mod sign_out;
 mod texts;
 mod ticket;
 mod visitor;
+mod wait;
 
 use std::sync::Arc;
 
@@ -39,6 +52,7 @@ use zeroize::Zeroizing;
 
 use crate::gateway::Front;
 use crate::gateway::config::RESERVED;
+use form::{Posted, Purpose};
 pub use handoff::way_in;
 use page::Trouble;
 
@@ -112,42 +126,97 @@ impl Desk {
     }
 }
 
+/// A page that is gone to.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    Start,
+    Wait,
+    Stopped,
+    Recovery,
+    Devices,
+    Add,
+    SignOut,
+}
+
+impl Place {
+    const ALL: [(Self, &str); 7] = [
+        (Self::Start, ""),
+        (Self::Wait, "wait"),
+        (Self::Stopped, "stop"),
+        (Self::Recovery, "recovery"),
+        (Self::Devices, "devices"),
+        (Self::Add, "devices/add"),
+        (Self::SignOut, "sign-out"),
+    ];
+}
+
 /// The pages, under the reserved path.
 pub(crate) fn router<S: Store>() -> Router<Arc<Front<S>>> {
-    Router::new()
-        .route(&path(""), get(sign_in::show::<S>))
-        .route(&path("answer"), post(sign_in::answer::<S>).get(to_start))
-        .route(&path("enrol"), post(enrol::begin::<S>).get(to_start))
-        .route(
-            &path("enrol/confirm"),
-            post(enrol::finish::<S>).get(to_start),
-        )
-        .route(&path("devices"), get(devices::show::<S>))
-        .route(&path("devices/add"), get(devices::add::<S>))
-        .route(
-            &path("devices/rename"),
-            post(devices::rename::<S>).get(to_devices),
-        )
-        .route(
-            &path("devices/remove"),
-            post(devices::remove::<S>).get(to_devices),
-        )
-        .route(
-            &path("sign-out"),
-            get(sign_out::show::<S>).post(sign_out::here::<S>),
-        )
-        .route(
-            &path("sign-out/everywhere"),
-            post(sign_out::everywhere::<S>).get(to_devices),
-        )
+    let mut router = Router::new()
         .route(&path("begin"), get(handoff::begin::<S>))
         .route(&path("confirm"), get(handoff::confirm::<S>))
         .route(&path("enter"), get(handoff::enter::<S>))
         .route(&path("finish"), get(handoff::finish::<S>))
         .route(&page::STYLE_PATH, get(page::style))
-        .route(&path("{*rest}"), any(not_found::<S>))
+        .route(&passkey::SCRIPT_PATH, get(passkey::script))
+        .route(&path("{*rest}"), any(not_found::<S>));
+    for (place, at) in Place::ALL {
+        let shown = move |State(front): State<Arc<Front<S>>>, request: Request| async move {
+            shown(&front, request, place).await
+        };
+        router = router.route(&path(at), get(shown));
+    }
+    for purpose in Purpose::FORMS {
+        let received = move |State(front): State<Arc<Front<S>>>, request: Request| async move {
+            received(front, request, purpose).await
+        };
+        let mut methods = post(received);
+        // An address that a form is sent to is in the address bar where its page says what was wrong: whoever goes there
+        // without the form begins anew.
+        if !Place::ALL.iter().any(|(_, at)| *at == purpose.path()) {
+            methods = methods.get(move || async move { Redirect::to(&path(purpose.home())) });
+        }
+        router = router.route(&path(purpose.path()), methods);
+    }
+    router
         .method_not_allowed_fallback(not_with_this_method::<S>)
         .layer(DefaultBodyLimit::max(64 * 1024))
+}
+
+/// A page that is gone to, or the one that says why not.
+async fn shown<S: Store>(front: &Front<S>, request: Request, place: Place) -> Response {
+    let (parts, _) = request.into_parts();
+    let result = match place {
+        Place::Start => sign_in::begin(front, &parts).await,
+        Place::Wait => wait::look(front, &parts).await,
+        Place::Stopped => wait::stopped(front, &parts),
+        Place::Recovery => enrol::recovery(front, &parts),
+        Place::Devices => devices::list(front, &parts).await,
+        Place::Add => devices::add(front, &parts),
+        Place::SignOut => sign_out::ask(front, &parts),
+    };
+    answer(front, &parts.headers, result)
+}
+
+/// What comes of a form.
+async fn received<S: Store>(
+    front: Arc<Front<S>>,
+    request: Request,
+    purpose: Purpose,
+) -> Result<Response, Response> {
+    let posted = Posted::read(front, request, purpose).await?;
+    let result = match purpose {
+        Purpose::Answer => challenge::answer(&posted).await,
+        Purpose::Choose => challenge::choose(&posted).await,
+        Purpose::Resend => challenge::resend(&posted).await,
+        Purpose::EnrolBegin => enrol::begin(&posted).await,
+        Purpose::EnrolFinish => enrol::finish(&posted).await,
+        Purpose::Snooze => sign_in::snooze(&posted).await,
+        Purpose::Kept => once::kept(&posted),
+        Purpose::SignOut => sign_out::here(&posted).await,
+        _ => change::make(&posted).await,
+    };
+    Ok(posted.respond(result))
 }
 
 /// Where the style sheet is: needs no identity.
@@ -176,16 +245,6 @@ fn answer<S>(front: &Front<S>, headers: &HeaderMap, result: Result<Response, Tro
         Ok(texts) => trouble.show(&front.desk, texts),
         Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
     })
-}
-
-/// An address that a form is sent to is in the address bar where its page says what was wrong: whoever goes there without
-/// the form begins anew.
-async fn to_start() -> Redirect {
-    Redirect::to(&path(""))
-}
-
-async fn to_devices() -> Redirect {
-    Redirect::to(&path("devices"))
 }
 
 async fn not_with_this_method<S: Store>(

@@ -23,23 +23,31 @@ const STYLE: &str = include_str!("style.css");
 /// Two overlapping rings: the sign-in and its second factor.
 const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32' fill='none' stroke='%230e7c66' stroke-width='4'%3E%3Ccircle cx='12' cy='16' r='8'/%3E%3Ccircle cx='20' cy='16' r='8'/%3E%3C/svg%3E";
 
-/// The style sheet's path: its digest is in the name, so that a browser may keep it for good.
-pub(super) static STYLE_PATH: LazyLock<String> = LazyLock::new(|| {
-    let digest = hex::encode(Sha256::digest(STYLE));
-    path(&format!(
-        "style-{}.css",
-        digest.get(..16).unwrap_or_default()
-    ))
-});
+/// The style sheet's path.
+pub(super) static STYLE_PATH: LazyLock<String> = LazyLock::new(|| kept_path("style", "css", STYLE));
 
 /// The style sheet.
 pub(super) async fn style() -> Response {
+    kept("text/css; charset=utf-8", STYLE)
+}
+
+/// What has its digest in its name, so that a browser may keep it for good.
+pub(super) fn kept(kind: &'static str, content: &'static str) -> Response {
     let headers = [
-        (CONTENT_TYPE, "text/css; charset=utf-8"),
+        (CONTENT_TYPE, kind),
         (CACHE_CONTROL, "public, max-age=31536000, immutable"),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
-    (headers, STYLE).into_response()
+    (headers, content).into_response()
+}
+
+/// The path of such a thing.
+pub(super) fn kept_path(name: &str, extension: &str, content: &str) -> String {
+    let digest = hex::encode(Sha256::digest(content));
+    path(&format!(
+        "{name}-{}.{extension}",
+        digest.get(..16).unwrap_or_default()
+    ))
 }
 
 /// A page to be.
@@ -54,6 +62,10 @@ pub(super) struct Page<'a> {
     title: String,
     /// Whether something that was typed has to be typed again.
     is_correction: bool,
+    /// Where the browser goes by itself, and after how many seconds.
+    refresh: Option<(u64, String)>,
+    /// The only script that the page may run.
+    script: Option<&'static str>,
 }
 
 impl<'a> Page<'a> {
@@ -65,6 +77,24 @@ impl<'a> Page<'a> {
             visitor: Some(visitor),
             title: title.to_owned(),
             is_correction: false,
+            refresh: None,
+            script: None,
+        }
+    }
+
+    /// The same, from where the browser goes on by itself after so many seconds.
+    pub(super) fn going_on(self, seconds: u64, to: String) -> Self {
+        Self {
+            refresh: Some((seconds, to)),
+            ..self
+        }
+    }
+
+    /// The same, with a script of this site's own.
+    pub(super) fn with_script(self, script: &'static str) -> Self {
+        Self {
+            script: Some(script),
+            ..self
         }
     }
 
@@ -101,6 +131,12 @@ impl<'a> Page<'a> {
                     title { (prefix) (self.title) " · " (self.desk.title) }
                     link rel="icon" href=(ICON);
                     link rel="stylesheet" href=(*STYLE_PATH);
+                    @if let Some((seconds, to)) = &self.refresh {
+                        meta http-equiv="refresh" content={ (seconds) ";url=" (to) };
+                    }
+                    @if let Some(script) = self.script {
+                        script src=(script) defer {}
+                    }
                 }
                 body {
                     a.skip href="#content" { (text("skip")) }
@@ -130,7 +166,7 @@ impl<'a> Page<'a> {
         )
             .into_response();
         let headers = response.headers_mut();
-        secure(headers, self.visitor);
+        secure(headers, self.visitor, self.script.is_some());
         if let Some(visitor) = self.visitor
             && let Some(cookie) = visitor.browser.cookie(&visitor.site)
         {
@@ -150,8 +186,9 @@ fn mark() -> Markup {
 }
 
 /// The headers of every page (FA-11, RFC 9700 section 4.16). Forms go to this site; where the portal has a site of its
-/// own, their answers also lead back to the guarded ones.
-fn secure(headers: &mut HeaderMap, visitor: Option<&Visitor>) {
+/// own, their answers also lead back to the guarded ones. Scripts run where a passkey is asked for and nowhere else, and
+/// none but this site's own file.
+fn secure(headers: &mut HeaderMap, visitor: Option<&Visitor>, scripted: bool) {
     let mut forms = "'self'".to_owned();
     if let Some(visitor) = visitor
         && matches!(visitor.gateway.portal, Portal::Own(_))
@@ -160,8 +197,9 @@ fn secure(headers: &mut HeaderMap, visitor: Option<&Visitor>) {
             forms.push_str(&format!(" {site}"));
         }
     }
+    let scripts = if scripted { " script-src 'self';" } else { "" };
     let policy = format!(
-        "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action {forms}; frame-ancestors 'none'; base-uri 'none'"
+        "default-src 'none';{scripts} style-src 'self'; img-src 'self' data:; form-action {forms}; frame-ancestors 'none'; base-uri 'none'"
     );
     if let Ok(policy) = HeaderValue::try_from(policy) {
         headers.insert(CONTENT_SECURITY_POLICY, policy);
@@ -241,8 +279,10 @@ impl Trouble {
     pub(super) fn denied(reason: &str, again: String) -> Self {
         let status = match reason {
             "service-error" => StatusCode::SERVICE_UNAVAILABLE,
-            "source-throttled" => StatusCode::TOO_MANY_REQUESTS,
-            "label-invalid" => StatusCode::UNPROCESSABLE_ENTITY,
+            "source-throttled" | "send-throttled" => StatusCode::TOO_MANY_REQUESTS,
+            "label-invalid" | "address-invalid" | "pin-change-required" => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             _ => StatusCode::FORBIDDEN,
         };
         Self {
@@ -270,6 +310,8 @@ impl Trouble {
             visitor: None,
             title: title.to_owned(),
             is_correction: false,
+            refresh: None,
+            script: None,
         };
         page.show(
             self.status,

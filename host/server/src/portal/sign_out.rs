@@ -1,68 +1,39 @@
 //! The end of a session: in this browser, or everywhere.
 
-use std::sync::Arc;
-
-use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
-use cofactor_runtime::contract::ManagementChange;
 use cofactor_runtime::store::Store;
 use maud::html;
 
-use super::form::{self, FIELD, Posted, Purpose};
+use super::form::{Posted, Purpose, form};
 use super::page::{Page, Trouble, with_cookie};
+use super::path;
 use super::visitor::Visitor;
-use super::{answer as respond, devices, path};
 use crate::gateway::Front;
 use crate::gateway::cookie::Cookie;
 
 /// GET `/.cofactor/sign-out`: asks, as a link must not end a session.
-pub(super) async fn show<S: Store>(
-    State(front): State<Arc<Front<S>>>,
-    request: Request,
-) -> Response {
-    let (parts, _) = request.into_parts();
-    let result = ask(&front, &parts);
-    respond(&front, &parts.headers, result)
-}
-
-/// POST `/.cofactor/sign-out`
-pub(super) async fn here<S: Store>(
-    State(front): State<Arc<Front<S>>>,
-    request: Request,
-) -> Result<Response, Response> {
-    let posted = Posted::read(front, request, Purpose::SignOut).await?;
-    Ok(posted.respond(end(&posted).await))
-}
-
-/// POST `/.cofactor/sign-out/everywhere`
-pub(super) async fn everywhere<S: Store>(
-    State(front): State<Arc<Front<S>>>,
-    request: Request,
-) -> Result<Response, Response> {
-    let posted = Posted::read(front, request, Purpose::SignOutEverywhere).await?;
-    let change = ManagementChange::SignOutEverywhere;
-    let done = || Ok(gone(&posted.front, &posted.visitor, "done-everywhere"));
-    Ok(posted.respond(devices::manage(&posted, change, done).await))
-}
-
-fn ask<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Response, Trouble> {
+pub(super) fn ask<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Response, Trouble> {
     let visitor = Visitor::of(front, parts)?;
     let text = |key| visitor.texts.get("sign-out", key);
-    let token = form::token(front, &visitor, Purpose::SignOut, "", "")?;
+    let form = form(
+        front,
+        &visitor,
+        (Purpose::SignOut, ""),
+        "",
+        &html! { button type="submit" autofocus { (text("button")) } },
+    )?;
     let content = html! {
         p.lead { (text("lead")) }
-        form method="post" action=(path("sign-out")) {
-            input type="hidden" name=(FIELD) value=(token);
-            button type="submit" autofocus { (text("button")) }
-        }
+        (form)
         p.center { a href=(path("devices")) { (visitor.texts.get("devices", "title")) } }
     };
     Ok(Page::of(front, &visitor, text("title")).show(StatusCode::OK, &content))
 }
 
-async fn end<S: Store>(posted: &Posted<S>) -> Result<Response, Trouble> {
+/// Ends the session of this browser.
+pub(super) async fn here<S: Store>(posted: &Posted<S>) -> Result<Response, Trouble> {
     let Posted { front, visitor, .. } = posted;
     front
         .sign_out(
@@ -76,7 +47,8 @@ async fn end<S: Store>(posted: &Posted<S>) -> Result<Response, Trouble> {
     Ok(gone(front, visitor, "done-lead"))
 }
 
-fn gone<S: Store>(front: &Front<S>, visitor: &Visitor, lead: &str) -> Response {
+/// The page behind it, which takes the session's cookie away.
+pub(super) fn gone<S: Store>(front: &Front<S>, visitor: &Visitor, lead: &str) -> Response {
     let text = |key| visitor.texts.get("sign-out", key);
     let content = html! {
         p.lead { (text(lead)) }

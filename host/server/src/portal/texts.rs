@@ -44,6 +44,12 @@ impl Texts {
             .or_else(|| CATALOGUES.first())
     }
 
+    /// Every language.
+    #[cfg(test)]
+    pub(super) fn all() -> impl Iterator<Item = &'static Self> {
+        CATALOGUES.iter()
+    }
+
     /// Its BCP 47 tag.
     #[must_use]
     pub(super) fn language(&self) -> &'static str {
@@ -62,7 +68,13 @@ impl Texts {
             .map_or("", String::as_str)
     }
 
-    /// The same, with `{name}` replaced by values. Values are never read for placeholders themselves.
+    /// The text `section.key`, if there is one of its own.
+    #[must_use]
+    pub(super) fn find(&self, section: &str, key: &str) -> Option<&str> {
+        Some(self.sections.get(section)?.get(key)?.as_str())
+    }
+
+    /// What [`Texts::get`] gives, with `{name}` replaced by values. Values are never read for placeholders themselves.
     #[must_use]
     pub(super) fn fill(&self, section: &str, key: &str, values: &[(&str, &str)]) -> String {
         let text = self.get(section, key);
