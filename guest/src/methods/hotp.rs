@@ -43,6 +43,8 @@ pub struct State {
     /// The counter of the next code. Moves on success only (RFC 4226 section 7.4, OTP-10), and never back. The last one
     /// there is, 2^64 - 1, is never accepted.
     pub counter: u64,
+    /// The counter of a code that was too far ahead, and when it came: the code after it, soon enough, shows where the token is.
+    pub seen: Option<(u64, u64)>,
     /// What its maker says of it, if it came from a file.
     pub hardware: Option<Hardware>,
 }
@@ -53,6 +55,7 @@ impl State {
         Self {
             token,
             counter,
+            seen: None,
             hardware: None,
         }
     }
@@ -62,6 +65,10 @@ impl State {
         let mut out = Writer::new();
         self.token.write(&mut out);
         out.u64(self.counter);
+        out.optional(self.seen.as_ref(), |(counter, at), out| {
+            out.u64(*counter);
+            out.u64(*at);
+        });
         out.optional(self.hardware.as_ref(), Hardware::write);
         out.into_bytes()
     }
@@ -72,6 +79,7 @@ impl State {
         let state = Self {
             token: Token::read(&mut rest)?,
             counter: rest.u64()?,
+            seen: rest.optional("hotp.seen", |rest| Ok((rest.u64()?, rest.u64()?)))?,
             hardware: rest.optional("hotp.hardware", Hardware::read)?,
         };
         rest.end()?;
@@ -140,7 +148,7 @@ impl Method for Verifier {
         let hardware = state.hardware.clone();
         let judgement = match proof {
             Proof::Text(code) => match Code::parse(code) {
-                Some(code) => look_ahead(&generator, state, code, policy),
+                Some(code) => look_ahead(&generator, state, code, policy, scene.at),
                 None => wrong,
             },
             Proof::TwoCodes(first, second) => match (Code::parse(first), Code::parse(second)) {
@@ -183,25 +191,51 @@ impl Method for Verifier {
     }
 }
 
+/// How long after a code that was too far ahead the one after it may come, in milliseconds.
+const SEEN_FOR: u64 = 300_000;
+
 /// RFC 4226 section 7.4: tries the expected counter and so many after it, whatever the earlier ones gave. The code of the
-/// counter before is looked at too, to tell a repeated code from a wrong one in the log.
-fn look_ahead(generator: &Generator, state: State, code: Code, policy: &policy::Hotp) -> Judgement {
-    let mut found = None;
-    for ahead in 0..=u64::from(policy.look_ahead) {
+/// counter before is looked at too, to tell a repeated code from a wrong one in the log. Where the policy wants it, a code from
+/// further ahead is kept in mind: it is a wrong one, and the next one in a row sets the token right.
+fn look_ahead(
+    generator: &Generator,
+    state: State,
+    code: Code,
+    policy: &policy::Hotp,
+    at: u64,
+) -> Judgement {
+    let awaited = state
+        .seen
+        .filter(|(_, seen)| at < seen.saturating_add(SEEN_FOR))
+        .map(|(counter, _)| counter.saturating_add(1));
+    let (mut found, mut ahead_of_all, mut resynchronised) = (None, None, false);
+    for ahead in 0..=u64::from(policy.look_ahead).max(policy.auto_reach()) {
         let counter = state.counter.saturating_add(ahead);
         let matched = bool::from(code.is(generator.value(counter)));
-        if matched & found.is_none() {
+        let in_row = awaited == Some(counter);
+        if matched & (ahead <= u64::from(policy.look_ahead) || in_row) & found.is_none() {
             found = counter.checked_add(1);
+            resynchronised = in_row;
+        } else if matched & ahead_of_all.is_none() {
+            ahead_of_all = Some(counter);
         }
     }
     let before =
         bool::from(code.is(generator.value(state.counter.saturating_sub(1)))) & (state.counter > 0);
+    let seen = ahead_of_all.map(|counter| (counter, at));
     match found {
         Some(counter) => Judgement::Right(Right {
-            state: State { counter, ..state }.encode(),
+            state: State {
+                counter,
+                seen: None,
+                ..state
+            }
+            .encode(),
+            resynchronised,
             ..Right::default()
         }),
         None if before => Judgement::Used,
+        None if seen.is_some() => Judgement::Noted(State { seen, ..state }.encode()),
         None => Judgement::Wrong(Reason::IncorrectCode),
     }
 }
@@ -218,7 +252,12 @@ fn resynchronise(
         .and_then(|second| second.checked_add(1))
     {
         Some(counter) => Judgement::Right(Right {
-            state: State { counter, ..state }.encode(),
+            state: State {
+                counter,
+                seen: None,
+                ..state
+            }
+            .encode(),
             resynchronised: true,
             ..Right::default()
         }),

@@ -172,6 +172,8 @@ pub enum Judgement {
     Used,
     /// Wrong: counted as a failure. Why, such as `incorrect-code`.
     Wrong(Reason),
+    /// Wrong, and counted as an incorrect code; the credential's state after it, in which it is kept in mind.
+    Noted(Vec<u8>),
     /// No answer, or a refusal, by the user or on the way: the challenge ends, and nothing is counted. Why.
     Refused(Reason),
     /// The user reports that somebody else is signing in.

@@ -154,6 +154,7 @@ keys![
     (count "hotp.digits" 6..=8 => hotp.digits),
     (count "hotp.look-ahead" 0..=100 => hotp.look_ahead),
     (count "hotp.resync-window" 0..=1000 => hotp.resync_window),
+    (flag "hotp.auto-resync" => hotp.auto_resync),
     (count "hotp.secret-bytes" 20..=64 => hotp.secret_bytes),
     (count "sms.digits" 6..=8 => sms.digits),
     (span "sms.lifetime" 30 * SECOND..=10 * MINUTE => sms.lifetime),

@@ -12,6 +12,7 @@ mod factors;
 mod instant;
 pub(crate) mod keys;
 mod lists;
+mod method_set;
 pub(crate) mod network;
 pub mod presets;
 mod report;
@@ -24,13 +25,14 @@ pub(crate) mod texts;
 mod values;
 
 use crate::account::State;
-use crate::methods::{self, Class, Nature, hotp, totp};
+use crate::methods::{Class, hotp, totp};
 
 pub use document::{Compiled, HostPolicy, Observed, compile};
 pub use factors::{
     Attestation, Bypass, Cache, Devices, Discoverable, Email, Fraud, Matching, Pin, PinOrder, Push,
     Recovery, Sends, Sms, TemporaryPass, UserVerification, Voice, VoiceAnswer, Webauthn,
 };
+pub use method_set::Methods;
 pub use report::PolicyError;
 pub use sections::{Applications, Greetings, Locations, Malformed, Rules, Strengths, Texts};
 pub use source::Source;
@@ -132,10 +134,6 @@ pub enum Provision {
     KnownOnly,
 }
 
-/// A set of methods.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub struct Methods(u32);
-
 /// The hash under HMAC in one-time codes (RFC 6238 section 1.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Algorithm {
@@ -188,8 +186,18 @@ pub struct Hotp {
     pub look_ahead: u8,
     /// How many counters ahead two successive codes are looked for: up to 1,000; zero for never.
     pub resync_window: u16,
+    /// Two successive codes of two attempts set a token right, too.
+    pub auto_resync: bool,
     /// Length of a new secret: 20 to 64 bytes.
     pub secret_bytes: u8,
+}
+
+impl Hotp {
+    /// How many counters ahead a code is kept in mind: at most as many as the look-ahead could be told to try.
+    pub fn auto_reach(&self) -> u64 {
+        let most = if self.auto_resync { 100 } else { 0 };
+        u64::from(self.resync_window).min(most)
+    }
 }
 
 /// What failures cost. Counts are of consecutive failures.
@@ -324,6 +332,7 @@ impl Default for Hotp {
             digits: 6,
             look_ahead: 10,
             resync_window: 100,
+            auto_resync: false,
             secret_bytes: 20,
         }
     }
@@ -406,92 +415,6 @@ impl Default for Application<'_> {
             approvers: Texts::default(),
             app_passwords: true,
         }
-    }
-}
-
-impl Methods {
-    /// None.
-    pub const NONE: Self = Self(0);
-
-    /// All that this component has.
-    pub const ALL: Self = {
-        let (mut set, mut numbers) = (Self::NONE, methods::NUMBERS);
-        while let [number, rest @ ..] = numbers {
-            set = set.with(*number);
-            numbers = rest;
-        }
-        set
-    };
-
-    /// All that this component has.
-    pub const fn all() -> Self {
-        Self::ALL
-    }
-
-    /// The method of this number, alone.
-    pub fn of(number: u8) -> Self {
-        Self::NONE.with(number)
-    }
-
-    /// With the method of this number, if there is one.
-    pub const fn with(self, number: u8) -> Self {
-        match number {
-            1..=32 => Self(self.0 | 1 << (number - 1)),
-            _ => self,
-        }
-    }
-
-    /// Whether the method of this number is in the set.
-    pub const fn has(self, number: u8) -> bool {
-        matches!(number, 1..=32) && self.0 >> (number - 1) & 1 == 1
-    }
-
-    /// Whether the method of this name is in the set. One that this component does not know never is.
-    pub fn contains(self, name: &str) -> bool {
-        methods::number_of(name).is_some_and(|number| self.has(number))
-    }
-
-    /// What is in both.
-    pub const fn and(self, other: Self) -> Self {
-        Self(self.0 & other.0)
-    }
-
-    /// What is in either.
-    pub const fn or(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    /// Whether nothing is in it.
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// The methods of the set, in the order in which they are offered.
-    pub fn natures(self) -> impl Iterator<Item = &'static Nature> {
-        methods::NATURES
-            .iter()
-            .copied()
-            .filter(move |nature| self.has(nature.number))
-    }
-
-    /// Their names.
-    pub fn iter(self) -> impl Iterator<Item = &'static str> {
-        self.natures().map(|nature| nature.name)
-    }
-
-    pub(crate) const fn bits(self) -> u32 {
-        self.0
-    }
-
-    /// Bits of methods that this component does not have are dropped.
-    pub(crate) const fn from_bits(bits: u32) -> Self {
-        Self(bits & Self::ALL.0)
-    }
-}
-
-impl core::fmt::Debug for Methods {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_set().entries(self.iter()).finish()
     }
 }
 

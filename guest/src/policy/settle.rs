@@ -4,7 +4,7 @@ use super::advice::{ADVICE, RULES};
 use super::compiled::{self, MAX_BYTES};
 use super::document::{Compiled, Given, HostPolicy, Observed, Reader};
 use super::keys::{self, KEYS};
-use super::presets::{Advice, Equal, LEVEL_3, Rule};
+use super::presets::{Advice, Equal, LEVEL_3, NO_DOMAIN, Rule, SETTLED};
 use super::report::{Place, PolicyError, decimal};
 use super::tables;
 use super::texts::{self, TEXTS};
@@ -26,6 +26,7 @@ impl Reader {
             return Err(self.report.errors);
         }
         self.advise(tables::reaches_3(&policy));
+        self.advise_domain(&policy);
         self.report.sort();
 
         policy.locations.0 = &sections.locations;
@@ -77,7 +78,7 @@ impl Reader {
     fn settle<'p>(&self) -> Policy<'p> {
         let mut policy = Policy::default();
         if let Some(preset) = self.preset.value {
-            for (path, value) in preset.values {
+            for (path, value) in SETTLED.iter().chain(preset.values) {
                 if let Some(key) = KEYS.iter().find(|key| key.path == *path) {
                     (key.set)(&mut policy, *value);
                 }
@@ -180,6 +181,22 @@ impl Reader {
                 ["\"certified\" does not go with ", MODELS, " = []"].concat(),
                 "name the models that may be enrolled".into(),
             );
+        }
+    }
+
+    /// Passkeys are for a domain: without one, nobody can enrol or use any.
+    fn advise_domain(&mut self, policy: &Policy<'_>) {
+        const METHODS: &str = "accounts.methods";
+        const DOMAIN: &str = "webauthn.rp-id";
+        let domain = texts::find(DOMAIN).and_then(|(at, _)| self.texts.get(at));
+        let unsaid = domain.is_none_or(|domain| domain.value.as_deref().is_none_or(str::is_empty));
+        if let (true, true, Some(place)) = (
+            policy.accounts.methods.contains("webauthn"),
+            unsaid,
+            self.given(METHODS).place,
+        ) {
+            let help = [DOMAIN, " = \"example.com\""].concat();
+            self.report.warn(place, METHODS, NO_DOMAIN.into(), help);
         }
     }
 

@@ -223,6 +223,7 @@ fn judge(
             Ok(right.user_verified)
         }
         Judgement::Wrong(reason) => Err(failed(step, account, at, reason, notes)),
+        Judgement::Noted(_) => Err(failed(step, account, at, Reason::IncorrectCode, notes)),
         Judgement::Used => Err(failed(step, account, at, Reason::CodeAlreadyUsed, notes)),
         Judgement::Refused(reason) => {
             account.enrolments.remove(at);

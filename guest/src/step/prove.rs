@@ -5,7 +5,7 @@ use super::pin::{self, Pins};
 use super::ruling::{Notes, number};
 use super::sign_in::counts_as_registered;
 use super::source;
-use crate::account::{Account, Challenge, Credential, Grant, Proved};
+use crate::account::{Account, Challenge, Credential, Grant, Proved, Sealed};
 use crate::audit::Kind;
 use crate::identifier::{ChallengeId, CredentialId};
 use crate::methods::{self, Asking, Judgement, Proof, Right, Typed};
@@ -119,7 +119,7 @@ pub(super) fn refusal(
         Judgement::Refused(reason) => Some(Attempt::Refused(reason)),
         Judgement::Fraud => Some(Attempt::Fraud),
         Judgement::Foreign(reason) => Some(Attempt::Foreign(reason)),
-        Judgement::Right(_) | Judgement::Used | Judgement::Wrong(_) => None,
+        Judgement::Right(_) | Judgement::Used | Judgement::Noted(_) | Judgement::Wrong(_) => None,
     }
 }
 
@@ -238,6 +238,7 @@ fn judge(
     let mut wrong = Reason::IncorrectCode;
     let mut right = None;
     let mut foreign = None;
+    let mut noted = Vec::new();
     for (at, judgement) in judged.into_iter().enumerate() {
         match judgement {
             Some(Judgement::Right(found)) if right.is_none() => right = Some((at, found)),
@@ -245,6 +246,7 @@ fn judge(
             Some(Judgement::Refused(reason)) => return Attempt::Refused(reason),
             Some(Judgement::Fraud) => return Attempt::Fraud,
             Some(Judgement::Foreign(reason)) => foreign = Some(reason),
+            Some(Judgement::Noted(state)) => noted.push((at, state)),
             _ => {}
         }
     }
@@ -258,6 +260,11 @@ fn judge(
     }
     if wrong_pin {
         pin::failed(step, account, notes);
+    }
+    for (at, state) in noted {
+        if let Some(credential) = account.credentials.get_mut(at) {
+            credential.state = Sealed::new(state);
+        }
     }
     fail(step, account, &tried, notes);
     Attempt::Rejected(if used { Reason::CodeAlreadyUsed } else { wrong })
@@ -347,7 +354,7 @@ fn accept(
         pin: pin.is_some(),
         ends: right.ends,
     };
-    credential.state = crate::account::Sealed::new(right.state);
+    credential.state = Sealed::new(right.state);
     credential.last_used = Some(step.at);
     let owed = credential.failures.owed();
     credential.failures.clear();

@@ -487,3 +487,43 @@ fn outward(outcome: &Outcome) -> String {
         other => panic!("{other:?}"),
     }
 }
+
+#[test]
+fn otp_11_two_attempts_in_a_row_set_a_counter_right_where_the_policy_wants_it() {
+    let far = |counter: u64| hotp(SECRET, counter, 6);
+    let mut strict = World::with_hotp("");
+    strict.sign_in(&far(50));
+    assert_eq!(reason(&strict.sign_in(&far(51))), "incorrect-code");
+
+    let world = World::with_hotp("hotp.auto-resync = true\n");
+    for (first, second, later, right) in [
+        (50, 51, 299_999, true),
+        (50, 51, 300_000, false),
+        (50, 50, 0, false),
+        (50, 52, 0, false),
+        (51, 50, 0, false),
+        (99, 100, 0, true),
+        (101, 102, 0, false),
+    ] {
+        let mut world = world.clone();
+        assert_eq!(reason(&world.sign_in(&far(first))), "incorrect-code");
+        assert_eq!(world.account().credentials[0].failures.count, 1);
+        assert_eq!(counter(&world.account(), 0), 0, "only a success moves it");
+        world.now += later;
+        let answer = world.sign_in(&far(second));
+        let case = format!("{first} {second} {later}");
+        assert_eq!(is_allowed(&answer), right, "{case}");
+        if right {
+            assert_eq!(reason(&answer), "resynchronised", "{case}");
+            assert_eq!(counter(&world.account(), 0), second + 1, "{case}");
+            assert_eq!(world.account().credentials[0].failures.count, 0);
+            assert!(!is_allowed(&world.sign_in(&far(second))), "{case}");
+            assert!(!is_allowed(&world.sign_in(&far(first))), "{case}");
+        }
+    }
+    // What came in between was wrong, and changes nothing of it.
+    let mut world = world;
+    world.sign_in(&far(50));
+    world.sign_in("000000");
+    assert!(is_allowed(&world.sign_in(&far(51))));
+}

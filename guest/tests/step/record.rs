@@ -108,15 +108,14 @@ fn version_1() -> Account {
         last_used: None,
         method: hotp::NUMBER,
         state: Sealed::new(
-            hotp::State {
-                token: Token {
+            hotp::State::new(
+                Token {
                     secret: Secret::new(b"12345678901234567890".to_vec()),
                     algorithm: Algorithm::Sha1,
                     digits: 6,
                 },
-                counter: 42,
-                hardware: None,
-            }
+                42,
+            )
             .encode(),
         ),
         failures: Failures {

@@ -339,12 +339,7 @@ fn enlarge(account: &mut Account) {
             digits: 8,
         };
         credential.state = Sealed::new(match credential.method {
-            hotp::NUMBER => hotp::State {
-                token,
-                counter: 0,
-                hardware: None,
-            }
-            .encode(),
+            hotp::NUMBER => hotp::State::new(token, 0).encode(),
             _ => totp::State::new(token, 30).encode(),
         });
         credential
