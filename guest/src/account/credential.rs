@@ -19,6 +19,8 @@ pub struct Credential {
     pub created: u64,
     /// When it was last accepted.
     pub last_used: Option<u64>,
+    /// From when on it may be asked for (SV-03).
+    pub usable_from: u64,
     /// Its failures.
     pub failures: Failures,
     /// What its method keeps: secrets, counters, numbers, keys. Read and written by the method alone, at most

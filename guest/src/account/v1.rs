@@ -83,6 +83,7 @@ fn credential(rest: &mut Reader<'_>) -> Result<Credential, RecordError> {
         label,
         created,
         last_used,
+        usable_from: 0,
         failures: read_failures(rest)?,
         state: Sealed::new(state),
     })

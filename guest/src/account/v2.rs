@@ -159,6 +159,7 @@ fn write_credential(credential: &Credential, out: &mut Writer) {
     out.u64(credential.created);
     // An instant of zero stands for never: no credential is used in the first millisecond of 1970.
     out.u64(credential.last_used.unwrap_or(0));
+    out.u64(credential.usable_from);
     write_failures(&credential.failures, out);
     out.long(credential.state.as_bytes());
 }
@@ -170,6 +171,7 @@ fn read_credential(rest: &mut Reader<'_>) -> Result<Credential, RecordError> {
         label: rest.text(1, MAX_LABEL, "credential.label")?.to_owned(),
         created: rest.u64()?,
         last_used: Some(rest.u64()?).filter(|at| *at != 0),
+        usable_from: rest.u64()?,
         failures: read_failures(rest)?,
         state: Sealed::new(rest.long(MAX_STATE, "credential.state")?.to_vec()),
     };

@@ -8,7 +8,7 @@ pub mod code;
 pub mod generated;
 pub mod hardware;
 pub mod number;
-mod oob;
+pub(crate) mod oob;
 
 /// Declares the methods, in the order in which they are offered.
 macro_rules! methods {

@@ -14,7 +14,7 @@ use crate::policy::texts;
 use crate::reason::Reason;
 
 /// The family of what is reached by a telephone number.
-pub(super) const TELEPHONE: &str = "telephone";
+pub(crate) const TELEPHONE: &str = "telephone";
 /// The family of what is reached by a mail address.
 pub(super) const MAIL: &str = "email";
 
@@ -189,11 +189,14 @@ pub(super) fn view(credential: &Credential) -> Vec<Fact> {
     let Ok(number) = number(credential) else {
         return Vec::new();
     };
-    vec![
+    let held = Some(credential.usable_from).filter(|from| *from != 0);
+    let facts = [
         fact("country", number.country()),
         fact("number", number.masked()),
         fact("restricted", "yes"),
-    ]
+    ];
+    let held = held.map(|from| fact("usable-from", from));
+    facts.into_iter().chain(held).collect()
 }
 
 /// Where the message went, as far as it is shown.
@@ -237,12 +240,13 @@ pub(super) fn telephone(scene: &Scene<'_>, number: &Number) -> Result<Vec<String
     }
     paced(scene, TELEPHONE)?;
     let sends = &scene.policy.sends;
-    // 64 octets at most name a count: half of the digest is enough to tell numbers apart.
-    let digest = super::claim(scene, TELEPHONE, number.as_str().as_bytes());
-    let half = crate::identifier::Identifier::<16>(*digest.first_chunk().unwrap_or(&[0; 16]));
+    let all = number.as_str();
+    let range = all.get(..all.len().saturating_sub(4)).unwrap_or(all);
     let limits = [
-        (["number/", &half.text()].concat(), sends.number),
+        ([NUMBER, &half(scene, all)].concat(), sends.number),
+        (["range/", &half(scene, range)].concat(), sends.range),
         (["country/", number.country()].concat(), sends.country),
+        ("messages".to_owned(), sends.total),
     ];
     let mut missing = Vec::new();
     let mut full = false;
@@ -264,6 +268,20 @@ pub(super) fn telephone(scene: &Scene<'_>, number: &Number) -> Result<Vec<String
     }
     let counted = limits.into_iter().filter(|(_, limit)| *limit != 0);
     Ok(counted.map(|(kind, _)| kind).collect())
+}
+
+/// How the count of one number's messages is named. Those of the others are shared by many users.
+const NUMBER: &str = "number/";
+
+/// Whether a count is of one number alone.
+pub(crate) fn is_own(kind: &str) -> bool {
+    kind.starts_with(NUMBER)
+}
+
+/// 64 octets at most name a count: half of a digest is enough to tell numbers apart.
+fn half(scene: &Scene<'_>, number: &str) -> String {
+    let digest = super::claim(scene, TELEPHONE, number.as_bytes());
+    crate::identifier::Identifier::<16>(*digest.first_chunk().unwrap_or(&[0; 16])).text()
 }
 
 /// Whether another message may go to this account now by a way of this family.

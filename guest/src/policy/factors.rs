@@ -54,6 +54,12 @@ pub struct Sends<'a> {
     pub number: u32,
     /// Messages to one country in the window; zero for no limit.
     pub country: u32,
+    /// Messages in the window to numbers that differ in their last four digits alone; zero for no limit.
+    pub range: u32,
+    /// Texts and calls in the window altogether; zero for no limit.
+    pub total: u32,
+    /// How long a number that a user adds to others is not used: up to 7 days; zero for not at all.
+    pub hold: u64,
     /// Pushes in the window that were not answered: 1 to 24.
     pub unanswered: u8,
     /// Pushes since the last success: 1 to 24.
@@ -280,6 +286,9 @@ impl Default for Sends<'_> {
             account: 5,
             number: 3,
             country: 1000,
+            range: 30,
+            total: 5000,
+            hold: 0,
             unanswered: 3,
             since_success: 5,
             countries: "",

@@ -204,6 +204,10 @@ pub(super) fn administer(
             account.bypass = None;
             account.devices.clear();
             account.sends.clear();
+            account
+                .credentials
+                .iter_mut()
+                .for_each(|credential| credential.usable_from = 0);
             // Sessions of that time would be good again once it comes.
             account.revoke_sessions();
             Kind::ClockReset

@@ -42,6 +42,8 @@ pub(super) fn first(
         methods::nature_of(credential.method).is_some_and(|nature| nature.last_resort)
     };
     let mut refused = Reason::NoMethodsRegistered;
+    let mut observed = step.ctx.observed.iter();
+    let looked = observed.any(|it| methods::oob::is_own(&it.kind));
     let ordinary = candidates.iter().filter(|it| !last_resort(it));
     for credential in ordinary.chain(candidates.iter().filter(last_resort)) {
         match put(
@@ -59,6 +61,10 @@ pub(super) fn first(
                     notes.audit(kind, reason, Some(credential), Vec::new());
                 }
                 refused = reason;
+            }
+            // It has looked already, and not at this one: there are more numbers than counts that it is asked for at once.
+            Err(Unasked::Fault(Fault::Unobserved(_))) if looked => {
+                refused = Reason::SendThrottled;
             }
             Err(Unasked::Fault(Fault::Unobserved(mut missing))) => {
                 // The host looks once: what those after this one need, should it be held back, is asked for with it.
@@ -109,6 +115,9 @@ pub(super) fn put(
     let Some(method) = methods::of(credential.method) else {
         return Err(Unasked::Because(Reason::MethodNotAllowed));
     };
+    if step.at < credential.usable_from {
+        return Err(Unasked::Because(Reason::CredentialExpired));
+    }
     let nature = method.nature();
     let question = if nature.asking == Asking::Nothing {
         Question::default()
@@ -133,7 +142,7 @@ pub(super) fn put(
             challenge.effect = Some(effect);
             for kind in &question.counts {
                 // What never goes out uses up nobody else's allowance, and costs as much.
-                let own = !account.decoy || kind.starts_with("number/");
+                let own = !account.decoy || methods::oob::is_own(kind);
                 notes.count(if own { kind } else { "decoy" });
             }
         }

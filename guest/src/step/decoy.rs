@@ -227,6 +227,7 @@ impl<'a> Place<'a> {
             label: LABEL.to_owned(),
             created: self.ctx.now,
             last_used: None,
+            usable_from: 0,
             failures: Failures::default(),
             state,
         };

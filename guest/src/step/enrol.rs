@@ -13,7 +13,7 @@ use crate::account::{
 use crate::audit::Kind;
 use crate::contract::{Answer, EnrolmentRequest, Fault};
 use crate::identifier::{ChallengeId, CredentialId, Identifier};
-use crate::methods::{self, Draft, Judgement, Method, OATH, Wish};
+use crate::methods::{self, Draft, Judgement, Method, OATH, Wish, oob};
 use crate::policy::Methods;
 use crate::reason::Reason;
 use crate::rules;
@@ -276,6 +276,11 @@ fn complete(
     }
     let mut credential = account.enrolments.remove(at).credential;
     credential.last_used = Some(step.at);
+    // Beside others only: the first one is all that its user has.
+    let is_number = method.nature().family == oob::TELEPHONE;
+    if is_number && account.credentials.iter().any(counts_as_registered) {
+        credential.usable_from = step.at.saturating_add(step.policy.sends.hold);
+    }
     if account.credential_octets() + size(&credential) > MAX_CREDENTIAL_OCTETS {
         return refuse(Reason::TooManyCredentials, notes);
     }
@@ -392,6 +397,7 @@ pub(super) fn credential(
         label,
         created: step.at,
         last_used: None,
+        usable_from: 0,
         failures: Failures::default(),
         state: Sealed::new(state),
     })

@@ -91,6 +91,7 @@ fn version_1() -> Account {
         label: "Téléphone".into(),
         created: 1_700_000_000_000,
         last_used: Some(1_700_000_030_000),
+        usable_from: 0,
         method: totp::NUMBER,
         state: totp_of(Algorithm::Sha256),
         failures: Failures {
@@ -106,6 +107,7 @@ fn version_1() -> Account {
         id: Identifier(*b"hotp-two"),
         label: "Token".into(),
         last_used: None,
+        usable_from: 0,
         method: hotp::NUMBER,
         state: Sealed::new(
             hotp::State::new(
@@ -267,6 +269,7 @@ pub fn largest() -> Account {
         label: "l".repeat(64),
         created: 1,
         last_used: Some(2),
+        usable_from: 3,
         failures,
         state: Sealed::new(vec![b's'; 1500]),
     };

@@ -1,6 +1,6 @@
 //! What goes out by telephone, and how much of it: SV-01, SV-02.
 
-use cofactor_guest::contract::{Action, AdministrationChange, Fault, Outcome};
+use cofactor_guest::contract::{Action, AdministrationChange, Choice, Fault, Outcome};
 use cofactor_guest::step;
 
 use crate::sms::{NUMBER, POLICY, offered, with_number, with_vouched};
@@ -83,6 +83,8 @@ fn sv_02_a_number_is_counted_over_all_accounts() {
     }
     assert!(counted.iter().all(|(kind, _)| kind.starts_with("source")
         || kind == "country/49"
+        || kind == "messages"
+        || kind.starts_with("range/")
         || kind.starts_with("number/")));
     let digits = NUMBER.trim_start_matches('+');
     assert!(counted.iter().all(|(kind, _)| !kind.contains(digits)));
@@ -162,9 +164,11 @@ fn counts_that_are_missing_are_asked_for_by_name() {
     let Err(Fault::Unobserved(asked)) = fault else {
         panic!("{fault:?}")
     };
-    assert_eq!(asked.len(), 2);
+    assert_eq!(asked.len(), 4);
     assert!(asked[0].kind.starts_with("number/") && asked[0].kind.len() == 7 + 32);
-    assert_eq!(asked[1].kind, "country/49");
+    assert!(asked[1].kind.starts_with("range/") && asked[1].kind.len() == 6 + 32);
+    assert_eq!(asked[2].kind, "country/49");
+    assert_eq!(asked[3].kind, "messages");
     assert!(
         asked
             .iter()
@@ -185,7 +189,7 @@ fn counts_of_every_number_are_asked_for_at_once_since_a_host_looks_once() {
     let countries = asked
         .iter()
         .filter(|asked| asked.kind.starts_with("country/"));
-    assert_eq!((asked.len(), countries.count()), (4, 2));
+    assert_eq!((asked.len(), countries.count()), (7, 2));
     // The first number has had its share: the second is called.
     let full = (asked[0].kind.clone(), world.now);
     world.counted.extend([full.clone(), full.clone(), full]);
@@ -231,4 +235,127 @@ fn sv_02_calls_and_texts_share_the_limits_of_a_number() {
         sent += usize::from(message(&chosen).is_some());
     }
     assert_eq!(sent, 3);
+}
+
+#[test]
+fn sv_01_a_range_of_numbers_and_a_tenant_have_caps_of_their_own() {
+    for (limit, numbers) in [
+        ("range = 25", "+3706012{:04}"),
+        ("total = 25", "+3706{:04}123"),
+    ] {
+        let policy =
+            format!("accounts.methods = ['sms', 'voice']\n[sends]\ncooldown = '0s'\n{limit}\n");
+        let (mut counted, mut sent) = (Vec::new(), 0);
+        for user in 0..100 {
+            let mut world = World::new(&policy);
+            world.user = format!("user{user}");
+            world.counted = counted;
+            let number = numbers.replace("{:04}", &format!("{user:04}"));
+            let begun = world.enrol_address(["sms", "voice"][user % 2], &number);
+            sent += usize::from(message(&begun).is_some());
+            counted = world.counted;
+        }
+        assert_eq!(sent, 25, "{limit}");
+        // Another range is not held back; the total is for all of them.
+        let mut world = World::new(&policy);
+        world.counted = counted;
+        let other = message(&world.enrol_address("sms", "+37060990001"));
+        assert_eq!(other.is_some(), limit.starts_with("range"), "{limit}");
+    }
+}
+
+/// More numbers than the host is asked for at once: what it was not asked for waits, and nothing fails.
+#[test]
+fn sv_01_an_account_of_many_numbers_is_asked_by_one_that_is_not_held_back() {
+    let policy = "accounts.methods = ['sms']\n[sends]\ncooldown = '0s'\naccount = 24\n";
+    let mut world = World::new(policy);
+    for number in [
+        "+491511234567",
+        "+436641234567",
+        "+41791234567",
+        "+33612345678",
+        "+34612345678",
+    ] {
+        world.issue("sms", number);
+    }
+    let mut numbers = std::collections::BTreeSet::new();
+    for _ in 0..15 {
+        let begun = world.begin();
+        match message(&begun) {
+            Some((_, sent, _)) => {
+                numbers.insert(sent.to);
+            }
+            None => assert_eq!(reason(&begun), "send-throttled"),
+        }
+    }
+    assert!(numbers.len() >= 2, "{numbers:?}");
+}
+
+#[test]
+fn sv_03_a_number_that_was_added_is_held_for_a_while_where_the_policy_wants_that() {
+    let document = format!("{POLICY}[sends]\nhold = '1d'\n");
+    let mut world = World::new(&document);
+    // The first one is all that its user has.
+    let begun = world.enrol_address("sms", NUMBER);
+    let done = world.enrol_finish(&challenge_id(&begun.outcome), &argument(&begun, "code"));
+    assert!(is_allowed(&done));
+    world.now += 60_000;
+    let begun = world.begin();
+    let signed_in = world.answer(&challenge_id(&begun.outcome), &argument(&begun, "code"));
+    let Outcome::Allow(allowance) = signed_in.outcome else {
+        panic!("{signed_in:?}")
+    };
+    let session = Some(allowance.claims);
+    let begun = world.enrol_address_as("sms", "+4915198765432", session);
+    let added = world.enrol_finish(&challenge_id(&begun.outcome), &argument(&begun, "code"));
+    let Outcome::Allow(allowance) = added.outcome else {
+        panic!("{added:?}")
+    };
+    let facts = cofactor_guest::view::view(world.record.as_deref().unwrap()).unwrap();
+    let held = (world.now + 86_400_000).to_string();
+    let from = ("usable-from".to_owned(), held);
+    assert!(facts.credentials[1].parameters.contains(&from));
+    // Not even where the old one was taken away.
+    world.now += 60_000;
+    let mut alone = world.clone();
+    let old = alone.account().credentials[0].id.text();
+    alone.manage(
+        cofactor_guest::contract::ManagementChange::Remove(old),
+        Some(allowance.claims),
+    );
+    assert_eq!(alone.account().credentials.len(), 1);
+    let refused = alone.begin();
+    assert_eq!(
+        (reason(&refused), public_reason(&refused)),
+        ("credential-expired", "incorrect-code")
+    );
+    // The old one is asked for, and the new one cannot be chosen.
+    let begun = world.begin();
+    assert_eq!(argument(&begun, "code").len(), 6);
+    let (_, sent, _) = message(&begun).unwrap();
+    assert_eq!(sent.to, NUMBER);
+    let second = world.account().credentials[1].id.text();
+    let chosen = world.act(Action::ChooseMethod(Choice {
+        challenge: challenge_id(&begun.outcome),
+        method: "sms".into(),
+        credential: Some(second.clone()),
+    }));
+    assert_eq!(reason(&chosen), "credential-expired");
+    for (world, later, asked) in [(&mut alone, 86_400_000, true), (&mut world, 0, false)] {
+        world.now += later;
+        assert_eq!(
+            message(&world.begin()).is_some_and(|(_, sent, _)| sent.to != NUMBER),
+            asked
+        );
+    }
+    // Whom an administrator vouches for waits for nothing.
+    let mut vouched = with_vouched(&document);
+    vouched.issue("sms", "+4915198765432");
+    assert!(
+        vouched
+            .account()
+            .credentials
+            .iter()
+            .all(|it| it.usable_from == 0)
+    );
 }

@@ -16,6 +16,8 @@ cooldown = \"0s\"
 account = 24
 number = 0
 country = 0
+range = 0
+total = 0
 ";
 pub const NUMBER: &str = "+4915112345678";
 
