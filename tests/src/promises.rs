@@ -120,6 +120,11 @@ fn a_digest_belongs_to_one_account_of_a_tenant<S: Store>(store: &S) {
         done(store, commit);
     }
     done(store, taking(id(2), "bob"));
+    let digests = [[6; 32], [5; 32]];
+    let holders = |tenant| store.holders(tenant, &digests).expect("an answer");
+    assert_eq!(holders("default"), [None, Some(id(2))]);
+    assert_eq!(holders("other"), [None, Some(id(3))]);
+    assert_eq!(store.holders("default", &[]).expect("an answer"), []);
 }
 
 fn several_steps_commit_in_order_or_not_at_all<S: Store>(store: &S) {

@@ -4,6 +4,7 @@
 //! belongs to it is durable; a lost race runs the step again on the new record.
 
 mod audit;
+mod batch;
 mod error;
 mod explain;
 mod observe;
@@ -28,9 +29,11 @@ use crate::seal::{
 };
 use crate::store::{AccountId, Commit, Committed, Load, Name, Query, Store, Write};
 
+use batch::Ahead;
 use observe::Observer;
 use outage::Outages;
 
+pub use batch::Batch;
 pub use error::{ServiceError, StepError};
 pub use outbox::Errand;
 
@@ -64,6 +67,8 @@ pub struct Settled {
     pub known: bool,
     /// The account's session generation.
     pub generation: u64,
+    /// Which field of an import was no good, where that is why it was denied: the audit's word for it (docs/tokens.md).
+    pub field: Option<String>,
 }
 
 impl<S: Store> Service<S> {
@@ -108,29 +113,6 @@ impl<S: Store> Service<S> {
         match &result {
             Ok(settled) => {
                 self.metrics.settled(settled);
-                self.metrics.took(started.elapsed());
-            }
-            Err(error) => self.metrics.failed(started.elapsed(), error),
-        }
-        result
-    }
-
-    /// Judges one event of each of several users and commits all of it in one transaction, or nothing: what a bulk
-    /// import needs. No user may be named twice, because every step starts from what is stored.
-    ///
-    /// # Errors
-    /// Those of [`Service::step`], for any of them; [`StepError::BadRequest`] where two events clash over a digest.
-    pub async fn step_all(
-        &self,
-        mut events: Vec<(Name, Event)>,
-    ) -> Result<Vec<Settled>, StepError> {
-        let started = Stopwatch::now();
-        let result = self.settle_all(&mut events).await;
-        match &result {
-            Ok(settled) => {
-                for settled in settled {
-                    self.metrics.settled(settled);
-                }
                 self.metrics.took(started.elapsed());
             }
             Err(error) => self.metrics.failed(started.elapsed(), error),
@@ -204,37 +186,10 @@ impl<S: Store> Service<S> {
         self.ring.digest_key(purpose)
     }
 
-    async fn settle_all(&self, events: &mut [(Name, Event)]) -> Result<Vec<Settled>, StepError> {
-        for _ in 0..ATTEMPTS {
-            let (mut settled, mut commits) = (
-                Vec::with_capacity(events.len()),
-                Vec::with_capacity(events.len()),
-            );
-            for (name, event) in &mut *events {
-                let (outcome, commit) = self.prepare(name, event, false).await?;
-                settled.push(outcome);
-                commits.push(commit);
-            }
-            match self.noted(self.store.commit_all(commits).await)? {
-                Committed::Done => {
-                    self.outages.end();
-                    return Ok(settled);
-                }
-                Committed::Conflict => {}
-                Committed::Clash => {
-                    return Err(StepError::BadRequest(
-                        "a digest is taken already".to_owned(),
-                    ));
-                }
-            }
-        }
-        Err(StepError::Overloaded)
-    }
-
     async fn settle(&self, name: &Name, event: &mut Event) -> Result<Settled, StepError> {
-        let mut clash = false;
+        let (mut clash, nothing) = (false, Ahead::default());
         for _ in 0..ATTEMPTS {
-            let (settled, commit) = self.prepare(name, event, clash).await?;
+            let (settled, commit) = self.prepare(name, event, clash, &nothing).await?;
             if commit.is_empty() {
                 return Ok(settled);
             }
@@ -259,13 +214,14 @@ impl<S: Store> Service<S> {
         name: &Name,
         event: &mut Event,
         clash: bool,
+        ahead: &Ahead,
     ) -> Result<(Settled, Commit), StepError> {
         crate::plugin::check_event(event)?;
         let Scene {
             loaded,
             record,
             mut context,
-        } = self.scene(name, event).await?;
+        } = self.scene(name, event, ahead).await?;
         if clash {
             context
                 .facts
@@ -312,6 +268,7 @@ impl<S: Store> Service<S> {
             account: id,
             known: (loaded.known || create) && !matches!(transition.account, Change::Remove),
             generation: transition.generation,
+            field: denied_field(&transition),
         };
         Ok((
             settled,
@@ -320,10 +277,15 @@ impl<S: Store> Service<S> {
     }
 
     /// The account as it is now, and all that the component gets beside it.
-    async fn scene(&self, name: &Name, event: &mut Event) -> Result<Scene, StepError> {
+    async fn scene(
+        &self,
+        name: &Name,
+        event: &mut Event,
+        ahead: &Ahead,
+    ) -> Result<Scene, StepError> {
         let now = self.clock.now()?;
         let observe = self.observer.keys(name, &event.origin);
-        let loaded = self.load(name, &observe, now).await?;
+        let loaded = ahead.over(name, self.load(name, &observe, now).await?);
         event.origin.known = loaded.known;
         let record = self.open(name, &loaded)?;
         let mut context = self.context(
@@ -511,6 +473,18 @@ fn wipe(context: &mut Context) {
     for key in &mut context.keys {
         key.secret.zeroize();
     }
+}
+
+/// Only a denial of an administrator's has a field.
+fn denied_field(transition: &Transition) -> Option<String> {
+    let mut facts = transition
+        .audit
+        .iter()
+        .filter(|fact| fact.kind == "administration-denied")
+        .flat_map(|fact| &fact.facts);
+    facts
+        .find(|(name, _)| name == "field")
+        .map(|(_, field)| field.clone())
 }
 
 fn malformed(what: &str) -> StepError {

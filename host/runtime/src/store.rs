@@ -206,6 +206,13 @@ pub trait Store: Send + Sync + 'static {
         session: Option<&SessionId>,
     ) -> Result<Option<Standing>, StoreError>;
 
+    /// Who holds each of these digests in the tenant, in the same order; none where nobody does.
+    fn holders(
+        &self,
+        tenant: &str,
+        digests: &[[u8; 32]],
+    ) -> Result<Vec<Option<AccountId>>, StoreError>;
+
     /// Ends a session for good, on every host of this store. Answers when it is durable; ending it again changes nothing.
     fn end_session(&self, end: SessionEnd) -> impl Future<Output = Result<(), StoreError>> + Send;
 

@@ -19,3 +19,4 @@ pub mod names;
 pub mod portal;
 pub mod serve;
 pub mod store;
+pub mod token;

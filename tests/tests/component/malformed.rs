@@ -8,8 +8,8 @@ use cofactor_runtime::plugin::{Options, Plugin, PluginError, Policy};
 use cofactor_runtime::seal::KeyRing;
 use cofactor_runtime::service::Service;
 use cofactor_runtime::store::{
-    Commit, Committed, Load, Name, Query, SessionEnd, SessionId, Standing, Store, StoreError,
-    memory::MemoryStore,
+    AccountId, Commit, Committed, Load, Name, Query, SessionEnd, SessionId, Standing, Store,
+    StoreError, memory::MemoryStore,
 };
 use cofactor_tests::hostile::{Hostile, component};
 use cofactor_tests::scenario::{Scenario, begin, plugin};
@@ -326,6 +326,14 @@ impl Store for GoneOn {
         session: Option<&SessionId>,
     ) -> Result<Option<Standing>, StoreError> {
         self.0.standing(name, session)
+    }
+
+    fn holders(
+        &self,
+        tenant: &str,
+        digests: &[[u8; 32]],
+    ) -> Result<Vec<Option<AccountId>>, StoreError> {
+        self.0.holders(tenant, digests)
     }
 
     async fn end_session(&self, end: SessionEnd) -> Result<(), StoreError> {

@@ -9,7 +9,8 @@ use cofactor_runtime::plugin::{Failure, Options, Plugin, PluginError};
 use cofactor_runtime::service::{Service, Settled, StepError};
 use cofactor_runtime::store::memory::MemoryStore;
 use cofactor_runtime::store::{
-    Commit, Committed, Load, Name, Query, SessionEnd, SessionId, Standing, Store, StoreError, Write,
+    AccountId, Commit, Committed, Load, Name, Query, SessionEnd, SessionId, Standing, Store,
+    StoreError, Write,
 };
 use cofactor_tests::hostile;
 use cofactor_tests::scenario::{START, Scenario, answer, begin};
@@ -183,6 +184,14 @@ impl Store for Told {
         session: Option<&SessionId>,
     ) -> Result<Option<Standing>, StoreError> {
         self.inner.standing(name, session)
+    }
+
+    fn holders(
+        &self,
+        tenant: &str,
+        digests: &[[u8; 32]],
+    ) -> Result<Vec<Option<AccountId>>, StoreError> {
+        self.inner.holders(tenant, digests)
     }
 
     async fn end_session(&self, end: SessionEnd) -> Result<(), StoreError> {
@@ -408,6 +417,14 @@ impl Store for Noted {
     ) -> Result<Option<Standing>, StoreError> {
         self.note("standing".into());
         self.inner.standing(name, session)
+    }
+
+    fn holders(
+        &self,
+        tenant: &str,
+        digests: &[[u8; 32]],
+    ) -> Result<Vec<Option<AccountId>>, StoreError> {
+        self.inner.holders(tenant, digests)
     }
 
     async fn end_session(&self, end: SessionEnd) -> Result<(), StoreError> {

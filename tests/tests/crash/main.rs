@@ -10,6 +10,7 @@
     clippy::panic
 )]
 
+mod batches;
 mod canaries;
 mod forward;
 mod full;

@@ -10,7 +10,8 @@ use cofactor_runtime::clock::FixedClock;
 use cofactor_runtime::contract::Outcome;
 use cofactor_runtime::service::Service;
 use cofactor_runtime::store::{
-    Commit, Committed, Load, Name, Query, SessionEnd, SessionId, Standing, Store, StoreError,
+    AccountId, Commit, Committed, Load, Name, Query, SessionEnd, SessionId, Standing, Store,
+    StoreError,
 };
 use cofactor_tests::program::{own, wait_for};
 use cofactor_tests::scenario::begin;
@@ -299,6 +300,14 @@ impl Store for Here {
         session: Option<&SessionId>,
     ) -> Result<Option<Standing>, StoreError> {
         self.now().standing(name, session)
+    }
+
+    fn holders(
+        &self,
+        tenant: &str,
+        digests: &[[u8; 32]],
+    ) -> Result<Vec<Option<AccountId>>, StoreError> {
+        self.now().holders(tenant, digests)
     }
 
     async fn end_session(&self, end: SessionEnd) -> Result<(), StoreError> {

@@ -27,6 +27,7 @@ mod portal;
 mod sessions;
 mod smuggling;
 mod timing;
+mod tokens;
 mod transport;
 
 use cofactor_tests::authenticator::Authenticator;

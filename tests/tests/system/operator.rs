@@ -191,3 +191,73 @@ fn a_demonstration_leaves_nothing_behind_when_its_terminal_is_closed() -> Tested
     }
     Ok(())
 }
+
+/// What is issued is handed out once, and works.
+#[test]
+fn an_operator_issues_credentials_of_any_method() -> Tested {
+    let policy = "[accounts]\nmethods = [\"totp\", \"hotp\", \"recovery-code\", \"temporary-pass\", \"app-password\"]\n\
+                  [throttle]\ndelay-after = 100\nlock-after = 100\n";
+    let server = Server::start(&Setup {
+        policy: policy.to_owned(),
+        ..Setup::default()
+    })?;
+    let issue = |method: &str, more: &[&str]| {
+        let all = [
+            "user", "issue", "alice", "--method", method, "--label", method,
+        ];
+        server.operator(&[&all, more].concat())
+    };
+    let pass = issue(
+        "temporary-pass",
+        &["--lifetime", "1h", "--why", "ticket 4711"],
+    )?;
+    let (pass, rest) = pass.split_once('\n').unwrap();
+    assert!(
+        rest.starts_with("alice: credential ") && rest.contains("shown once"),
+        "{rest}"
+    );
+    assert_eq!(server.verify("alice", pass)?, "allow");
+
+    let codes = issue("recovery-code", &[])?;
+    let codes: Vec<&str> = codes.lines().filter(|line| !line.contains(':')).collect();
+    assert!(codes.len() >= 8, "{codes:?}");
+
+    let token = issue("hotp", &[])?;
+    let uri = token
+        .lines()
+        .find(|line| line.starts_with("otpauth://hotp/"))
+        .unwrap();
+    let secret = uri.split(['=', '&']).nth(1).unwrap();
+    if let Some(oathtool) = cofactor_tests::program::peer("oathtool") {
+        let output = Command::new(oathtool)
+            .args(["--hotp", "--base32", "--digits=6", "--counter=0", secret])
+            .output()?;
+        let code = String::from_utf8(output.stdout)?;
+        assert_eq!(server.verify("alice", code.trim())?, "allow", "{uri}");
+    }
+    issue("app-password", &["--address", "mail"])?;
+
+    let shown = server.operator(&["user", "show", "alice"])?;
+    assert!(shown.contains("credentials  4"), "{shown}");
+    assert!(
+        !shown.contains(pass) && !shown.contains(secret) && !shown.contains(codes[0]),
+        "{shown}"
+    );
+    let audit = server.operator(&["audit", "show", "--json"])?;
+    assert!(audit.contains("ticket 4711"), "{audit}");
+    // Not what the policy does not have.
+    let output = server.command(&[
+        "user",
+        "issue",
+        "alice",
+        "--method",
+        "sms",
+        "--label",
+        "x",
+        "--address",
+        "+4915112345678",
+    ])?;
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("method-not-allowed"));
+    Ok(())
+}

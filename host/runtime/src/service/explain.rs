@@ -1,5 +1,6 @@
 //! Which rules of the policy decide about a sign-in, and why.
 
+use super::batch::Ahead;
 use super::{Scene, Service, StepError, wipe};
 use crate::contract::{Event, Explanation, Fault};
 use crate::plugin::PluginError;
@@ -16,7 +17,7 @@ impl<S: Store> Service<S> {
             record,
             mut context,
             ..
-        } = self.scene(name, &mut event).await?;
+        } = self.scene(name, &mut event, &Ahead::default()).await?;
         let account = record.as_ref().map(|record| record.as_slice());
         let explain = |context: &_| self.plugin.explain(&self.policy, context, account, &event);
         let explained = match explain(&context) {

@@ -103,6 +103,16 @@ impl Store for MemoryStore {
         }))
     }
 
+    fn holders(
+        &self,
+        tenant: &str,
+        digests: &[[u8; 32]],
+    ) -> Result<Vec<Option<AccountId>>, StoreError> {
+        let state = self.state();
+        let holder = |digest: &[u8; 32]| state.claims.get(&(tenant.to_owned(), *digest)).copied();
+        Ok(digests.iter().map(holder).collect())
+    }
+
     fn end_session(&self, end: SessionEnd) -> impl Future<Output = Result<(), StoreError>> + Send {
         let mut state = self.state();
         if state.ended.insert(end.session) {

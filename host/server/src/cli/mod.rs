@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand. docs/commands.md is its manual.
 
+mod administration;
 mod audit;
 mod bench;
 mod component;
@@ -12,6 +13,7 @@ mod policy;
 mod report;
 mod serve;
 mod simulate;
+mod token;
 mod user;
 
 use std::path::PathBuf;
@@ -38,13 +40,14 @@ First steps:
   cofactor demo                      see it work, on this machine, with nothing configured
   cofactor serve --config FILE       run it in earnest (start from docs/cofactor.example.toml)
   cofactor user enrol alice          give a user a TOTP credential, with a QR code
+  cofactor token import FILE         take over hardware tokens from their maker's file
   cofactor policy check FILE         see what is wrong with a policy before it is used
 
 Exit codes:
   0  it was done
   1  it failed, was denied, or did not match
   2  the command line is wrong
-  3  the configuration, the policy or the component is wrong
+  3  the configuration, the policy, the component or a file to read is wrong
   4  the store or the key ring cannot be used, or was tampered with";
 
 /// The command line.
@@ -65,6 +68,7 @@ enum Command {
     Serve(serve::Serve),
     Demo(demo::DemoCommand),
     User(user::User),
+    Token(token::TokenCommand),
     Policy(policy::PolicyCommand),
     Simulate(simulate::Simulate),
     Component(component::Inspect),
@@ -170,6 +174,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Serve(it) => it.run(),
         Command::Demo(it) => it.run(),
         Command::User(it) => it.run(),
+        Command::Token(it) => it.run(),
         Command::Policy(it) => it.run(),
         Command::Simulate(it) => it.run(),
         Command::Component(it) => it.run(),
@@ -336,6 +341,14 @@ mod tests {
             ("cofactor user enrol alice --uri - --label Phone", false),
             ("cofactor user remove alice", true),
             ("cofactor user remove", false),
+            ("cofactor token import tokens.xml", true),
+            (
+                "cofactor token import - --dry-run --json --users u.csv",
+                true,
+            ),
+            ("cofactor token import t.xml --key k --passphrase p", false),
+            ("cofactor token import t.xml --json --csv", false),
+            ("cofactor token import", false),
             ("cofactor policy check policy.toml", true),
             ("cofactor policy check --print-defaults", true),
             ("cofactor policy check", false),

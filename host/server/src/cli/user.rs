@@ -6,9 +6,7 @@ mod shown;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use cofactor_runtime::contract::{
-    AccountState, Action, Administration, AdministrationChange, Event, Issuance, Origin, Outcome,
-};
+use cofactor_runtime::contract::{AccountState, AdministrationChange, Issuance, Outcome};
 use cofactor_runtime::store::Name;
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -16,6 +14,7 @@ use zeroize::Zeroizing;
 use duration::duration;
 use shown::{handed_out, shown};
 
+use super::administration::event;
 use super::{ConfigFile, Exit, Failure, Opened, existing, input, open_service, output, wait};
 
 /// Accounts: add, look at, enrol, issue, unlock, remove
@@ -319,43 +318,6 @@ impl Change {
             outcome => Ok((outcome, name)),
         }
     }
-}
-
-fn event(name: &Name, why: &str, change: AdministrationChange) -> Result<Event, Failure> {
-    let mut random = [0; 48];
-    getrandom::fill(&mut random)
-        .map_err(|error| Failure::new(Exit::Failed, format!("no randomness: {error}")))?;
-    let (id, binding) = random.split_at(16);
-    Ok(Event {
-        id: id.to_vec(),
-        origin: Origin {
-            user: name.user.clone(),
-            known: false,
-            groups: Vec::new(),
-            application: "cofactor".to_owned(),
-            gateway: "command-line".to_owned(),
-            binding: binding.to_vec(),
-            address: None,
-            language: String::new(),
-            client: String::new(),
-            country: None,
-        },
-        action: Action::Administer(Administration {
-            actor: actor(),
-            why: why.to_owned(),
-            change,
-        }),
-    })
-}
-
-/// Who is at the terminal, as far as can be told: the audit's word for it.
-fn actor() -> String {
-    let name = ["SUDO_USER", "USER", "LOGNAME"]
-        .iter()
-        .find_map(|variable| std::env::var(variable).ok())
-        .filter(|name| !name.is_empty() && name.len() <= 64)
-        .unwrap_or_else(|| "unknown".to_owned());
-    format!("{name} (command line)")
 }
 
 impl List {

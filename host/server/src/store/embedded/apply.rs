@@ -461,7 +461,7 @@ fn name_of(connection: &Connection, id: AccountId) -> rusqlite::Result<Option<Na
         .optional()
 }
 
-fn claimant(
+pub(super) fn claimant(
     connection: &Connection,
     tenant: &str,
     digest: &[u8; 32],

@@ -273,6 +273,15 @@ impl Store for EmbeddedStore {
             .snapshot(|connection| read::standing(connection, name, session))
     }
 
+    fn holders(
+        &self,
+        tenant: &str,
+        digests: &[[u8; 32]],
+    ) -> Result<Vec<Option<AccountId>>, StoreError> {
+        self.readers
+            .snapshot(|connection| read::claimants(connection, tenant, digests))
+    }
+
     async fn end_session(&self, end: SessionEnd) -> Result<(), StoreError> {
         self.writer.ask(Work::End(end)).await.map(drop)
     }

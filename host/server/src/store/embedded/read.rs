@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use cofactor_runtime::store::{AccountId, Load, Name, Query, SessionId, Standing, StoreError};
 
-use super::apply::run;
+use super::apply::{claimant, run};
 use super::chain::subject;
 use super::counts::Count;
 use super::number::stored;
@@ -109,6 +109,18 @@ pub(super) fn load(
         counts: counted,
         refuse_before,
     })
+}
+
+/// Who holds each of these digests.
+pub(super) fn claimants(
+    connection: &Connection,
+    tenant: &str,
+    digests: &[[u8; 32]],
+) -> Result<Vec<Option<AccountId>>, StoreError> {
+    digests
+        .iter()
+        .map(|digest| claimant(connection, tenant, digest).map_err(|error| refusal(&error)))
+        .collect()
 }
 
 /// The session generation of a name's account, and whether this session of it was ended.
