@@ -358,7 +358,7 @@ fn what_cannot_be_imported_ends_with_its_exit_code_and_a_way_out() -> Tested {
         ),
         (&["/nowhere"], 3, "cannot read /nowhere"),
         (&["-", "--users", "-"], 2, "only one of the files"),
-        (&[&headless, "--users", &headless], 3, "no column `serial`"),
+        (&[&good, "--users", &headless], 3, "no column `serial`"),
     ] {
         let all = [&["token", "import"], arguments].concat();
         let output = desk.0.command(&all)?;
