@@ -25,6 +25,8 @@ pub struct Authenticator {
     pub origin: String,
     /// It signs for itself when it is enrolled: packed self attestation.
     pub attests: bool,
+    /// Another key signs in its place, and these certificates, that key's first, say which model it is for.
+    pub certified: Option<(Key, Vec<Vec<u8>>)>,
 }
 
 /// A private key.
@@ -59,6 +61,7 @@ impl Authenticator {
             flags: UP | UV,
             origin: "https://app.example.com".into(),
             attests: false,
+            certified: None,
         }
     }
 
@@ -73,24 +76,7 @@ impl Authenticator {
         data.extend((self.id.len() as u16).to_be_bytes());
         data.extend(&self.id);
         data.extend(self.key.cose());
-        let mut object = vec![0xa3];
-        object.extend(cbor_text("fmt"));
-        if self.attests {
-            let signature = self.key.sign(&signed(&data, &client_data));
-            object.extend(cbor_text("packed"));
-            object.extend(cbor_text("attStmt"));
-            object.push(0xa2);
-            object.extend(cbor_text("alg"));
-            object.extend(self.key.algorithm());
-            object.extend(cbor_text("sig"));
-            object.extend(cbor_bytes(&signature));
-        } else {
-            object.extend(cbor_text("none"));
-            object.extend(cbor_text("attStmt"));
-            object.push(0xa0);
-        }
-        object.extend(cbor_text("authData"));
-        object.extend(cbor_bytes(&data));
+        let object = self.object(&data, &client_data);
         Given {
             id: self.id.clone(),
             client_data,
@@ -98,6 +84,40 @@ impl Authenticator {
             signature: None,
             handle: None,
         }
+    }
+
+    /// An attestation object over this authenticator data, signed as this one signs.
+    pub fn object(&self, data: &[u8], client_data: &[u8]) -> Vec<u8> {
+        let mut object = vec![0xa3];
+        object.extend(cbor_text("fmt"));
+        let signer = match &self.certified {
+            Some((signer, _)) => Some(signer),
+            None => self.attests.then_some(&self.key),
+        };
+        if let Some(signer) = signer {
+            let signature = signer.sign(&signed(data, client_data));
+            object.extend(cbor_text("packed"));
+            object.extend(cbor_text("attStmt"));
+            object.push(0xa2 + u8::from(self.certified.is_some()));
+            object.extend(cbor_text("alg"));
+            object.extend(signer.algorithm());
+            object.extend(cbor_text("sig"));
+            object.extend(cbor_bytes(&signature));
+        } else {
+            object.extend(cbor_text("none"));
+            object.extend(cbor_text("attStmt"));
+            object.push(0xa0);
+        }
+        if let Some((_, chain)) = &self.certified {
+            object.extend(cbor_text("x5c"));
+            object.push(0x80 + chain.len() as u8);
+            chain
+                .iter()
+                .for_each(|link| object.extend(cbor_bytes(link)));
+        }
+        object.extend(cbor_text("authData"));
+        object.extend(cbor_bytes(data));
+        object
     }
 
     /// `navigator.credentials.get()`, with what an outcome carries.
@@ -203,7 +223,7 @@ impl Key {
         }
     }
 
-    fn sign(&self, message: &[u8]) -> Vec<u8> {
+    pub fn sign(&self, message: &[u8]) -> Vec<u8> {
         match self {
             Self::Es256(key) => {
                 let signature: p256::ecdsa::Signature = key.sign(message);

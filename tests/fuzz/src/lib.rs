@@ -1,5 +1,8 @@
-//! What the targets share: the host of one user that the guest's own tests use, and the record's rules.
+//! What the targets share: the host of one user and the authenticator that the guest's own tests use, and the record's rules.
 
+#[allow(dead_code)]
+#[path = "../../../guest/tests/step/authenticator.rs"]
+pub mod authenticator;
 #[allow(dead_code)]
 #[path = "../../../guest/tests/step/world.rs"]
 pub mod world;

@@ -12,52 +12,55 @@ const MAX_ERRORS: usize = 64;
 
 thread_local! {
     static WORLD: World = World::with_totp("");
+    static WORDS: Words = Words::of_example();
 }
 
-const KEYS: [&str; 41] = [
-    "accounts.provision",
-    "accounts.max-credentials",
-    "accounts.methods",
-    "accounts.shadows",
-    "totp.algorithm",
-    "totp.digits",
-    "totp.period",
-    "totp.window",
-    "totp.drift-cap",
-    "totp.resync-window",
-    "totp.secret-bytes",
-    "hotp.algorithm",
-    "hotp.digits",
-    "hotp.look-ahead",
-    "hotp.resync-window",
-    "hotp.secret-bytes",
-    "throttle.delay-after",
-    "throttle.delay-base",
-    "throttle.delay-max",
-    "throttle.lock-after",
-    "throttle.lock-for",
-    "throttle.lock-max",
-    "throttle.account-lock-after",
-    "throttle.ceiling",
-    "challenge.lifetime",
-    "challenge.max-open",
-    "challenge.attempts",
-    "enrolment.lifetime",
-    "enrolment.issuer",
-    "session.lifetime",
-    "session.idle",
-    "session.renew",
-    "session.recheck",
-    "management.max-age",
-    "sources.window",
-    "sources.failures",
-    "sources.begins",
-    "application-default.fail-mode",
-    "application-default.required-level",
-    "application-default.max-age",
-    "preset",
-];
-const APPLICATION_KEYS: [&str; 3] = ["fail-mode", "required-level", "max-age"];
+/// The document that has every key, which the guest's own tests see to.
+const EXAMPLE: &str = include_str!("../../../../docs/policy.example.toml");
+
+/// What may be written: keys of tables by their whole names, the keys of each list's tables, and values.
+struct Words {
+    keys: Vec<String>,
+    lists: Vec<(String, String)>,
+    values: Vec<String>,
+}
+
+impl Words {
+    /// All that the example has, also where it is a remark, and [`VALUES`].
+    fn of_example() -> Self {
+        let mut words = Self {
+            keys: vec![
+                "preset".to_owned(),
+                "application-default.fail-mode".to_owned(),
+            ],
+            lists: Vec::new(),
+            values: VALUES.map(str::to_owned).to_vec(),
+        };
+        let (mut table, mut is_list) = (String::new(), false);
+        for line in EXAMPLE.lines().map(|line| line.trim_start_matches("# ")) {
+            if let Some(header) = line.strip_prefix('[') {
+                is_list = header.starts_with('[');
+                let name = header.trim_start_matches('[').split(']').next();
+                table = name.unwrap_or_default().to_owned();
+            } else if let Some((key, value)) = line.split_once(" = ") {
+                let value = value.split("  #").next().unwrap_or_default().trim();
+                words.values.push(value.to_owned());
+                match (is_list, table.as_str()) {
+                    (true, _) => words.lists.push((table.clone(), key.to_owned())),
+                    (false, "") => {}
+                    (false, table) => words.keys.push(format!("{table}.{key}")),
+                }
+            }
+        }
+        assert!(
+            words.keys.len() > 80 && words.lists.len() > 20,
+            "the example is read"
+        );
+        words
+    }
+}
+
+/// Values beside those of the example, good and bad.
 const VALUES: [&str; 60] = [
     "\"entra\"",
     "\"mfa-server\"",
@@ -121,28 +124,36 @@ const VALUES: [&str; 60] = [
     "true",
 ];
 
-/// A document of settings, two octets each: which key, and which value. One octet changed is one setting changed.
-fn settings(octets: &[u8]) -> String {
-    let (mut keys, mut applications) = (String::new(), String::new());
-    for [key, value] in octets.as_chunks().0 {
-        let value = VALUES[usize::from(*value) % VALUES.len()];
-        let place = usize::from(*key) % (KEYS.len() + APPLICATION_KEYS.len());
-        match place.checked_sub(KEYS.len()) {
-            None => keys += &format!("{} = {value}\n", KEYS[place]),
+/// A document of settings, two octets each: which key, and which value. One octet changed is one setting changed. A list's key
+/// makes a table of its own, or belongs to the table before if it is of the same list and its octet is odd.
+fn settings(words: &Words, octets: &[u8]) -> String {
+    let (mut keys, mut tables, mut last) = (String::new(), String::new(), "");
+    for (number, [key, value]) in octets.as_chunks().0.iter().enumerate() {
+        let written = &words.values[usize::from(*value) % words.values.len()];
+        let place = usize::from(*key) % (words.keys.len() + words.lists.len());
+        match place.checked_sub(words.keys.len()) {
+            None => keys += &format!("{} = {written}\n", words.keys[place]),
             Some(place) => {
-                let (name, key) = (applications.len(), APPLICATION_KEYS[place]);
-                applications += &format!("[[application]]\nname = \"{name}\"\n{key} = {value}\n");
+                let (list, key) = &words.lists[place];
+                if last != list || value % 2 == 0 {
+                    tables += &format!("[[{list}]]\n");
+                    if key != "name" && list != "greeting" {
+                        tables += &format!("name = \"n{number}\"\n");
+                    }
+                }
+                last = list;
+                tables += &format!("{key} = {written}\n");
             }
         }
     }
-    keys + &applications
+    keys + &tables
 }
 
 fuzz_target!(|octets: &[u8]| {
     // Octets that a document's compiler did not make are refused, or at least read without harm.
     let _ = compiled::decode(octets);
     let document = match octets.strip_prefix(b"=") {
-        Some(pairs) => settings(pairs),
+        Some(pairs) => WORDS.with(|words| settings(words, pairs)),
         None => String::from_utf8_lossy(octets).into_owned(),
     };
     if std::env::var_os("COFACTOR_FUZZ_SHOW").is_some() {
