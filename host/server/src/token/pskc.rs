@@ -71,7 +71,7 @@ fn row(
     let twin = key
         .attribute("Id")
         .and_then(|id| first(ids, id.to_owned(), place.line));
-    let read = Device::new(package, key).and_then(|device| {
+    let read = Device::new(package, key).map(|device| {
         let entry = match key.attribute("Algorithm").unwrap_or_default() {
             // Section 4.4 (PINPolicy): a PIN travels as a key of its own.
             name if name.strip_prefix(PREFIX) == Some("pin") => Entry::Skipped(Skipped::Pin),
@@ -84,7 +84,7 @@ fn row(
                 (None, Err(refused)) => Entry::Refused(refused),
             },
         };
-        Ok((device.serial, device.user, entry))
+        (device.serial, device.user, entry)
     });
     let (serial, user, entry) =
         read.unwrap_or_else(|refused| (String::new(), None, Entry::Refused(refused)));
