@@ -22,6 +22,7 @@ mod edges;
 mod email;
 mod enrolment;
 mod fatigue;
+mod frozen;
 mod holder;
 mod import;
 mod input;

@@ -226,7 +226,7 @@ fn totp_of(algorithm: Algorithm) -> Sealed {
 }
 
 /// A view as JSON, by the contract's names.
-fn shown(view: &AccountView) -> Value {
+pub fn shown(view: &AccountView) -> Value {
     let credentials: Vec<Value> = view
         .credentials
         .iter()

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod bent;
+mod certificates;
 
 use cofactor_guest::contract::{Action, Answer, Claims, Outcome, SignIn, Surface, Transition};
 use cofactor_guest::step;
