@@ -40,8 +40,19 @@ impl View {
     };
 }
 
+/// Which authenticator a person has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// Of the machine itself: keeps the passkey and knows its user.
+    Platform,
+    /// A security key: keeps nothing and knows nobody.
+    Security,
+}
+
 /// The return key, as WebDriver writes it.
 pub const ENTER: char = '\u{e007}';
+/// The space bar, as WebDriver writes it.
+pub const SPACE: char = '\u{e00d}';
 /// The tabulator key, as WebDriver writes it.
 pub const TAB: char = '\u{e004}';
 
@@ -313,7 +324,8 @@ impl Browser {
         Ok(addresses)
     }
 
-    /// Clicks the first element that the CSS selector finds.
+    /// Clicks the first element that the CSS selector finds. Only where pages may run scripts: without them the driver waits
+    /// for ever.
     ///
     /// # Errors
     /// Where there is none.
@@ -321,6 +333,17 @@ impl Browser {
         let element = self.element(selector)?;
         self.post(&format!("element/{element}/click"), json!({}))
             .map(drop)
+    }
+
+    /// Uses the first element that the CSS selector finds by the keyboard, which also works where pages run no scripts: a button,
+    /// a link, a summary, a box to tick.
+    ///
+    /// # Errors
+    /// Where there is none, or the keyboard does not reach it.
+    pub fn activate(&self, selector: &str) -> anyhow::Result<()> {
+        let is_box = self.attribute(selector, "type")?.as_deref() == Some("checkbox");
+        let key = if is_box { SPACE } else { ENTER };
+        self.type_into(selector, &key.to_string())
     }
 
     /// The cookies of the page: name and attributes.
@@ -350,6 +373,79 @@ impl Browser {
         let encoded = text(self.get(&format!("element/{element}/screenshot"))?)?;
         let png = base64::engine::general_purpose::STANDARD.decode(encoded)?;
         Ok(std::fs::write(file, png)?)
+    }
+
+    /// Keeps a picture of the whole page, light and dark, also of what is below the fold.
+    ///
+    /// # Errors
+    /// Where it cannot be kept.
+    pub fn portraits(&self, folder: &Path, name: &str) -> anyhow::Result<()> {
+        for scheme in ["dark", "light"] {
+            let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+            self.tool("Emulation.setEmulatedMedia", media)?;
+            // Colours change slowly where motion is wanted.
+            std::thread::sleep(std::time::Duration::from_millis(250));
+            let taken = self.tool(
+                "Page.captureScreenshot",
+                json!({"format": "png", "captureBeyondViewport": true}),
+            )?;
+            let encoded = taken.get("data").and_then(Value::as_str);
+            let png =
+                base64::engine::general_purpose::STANDARD.decode(encoded.context("no picture")?)?;
+            std::fs::write(folder.join(format!("{name}-{scheme}.png")), png)?;
+        }
+        Ok(())
+    }
+
+    /// Puts an authenticator into the machine: one of its own that keeps passkeys, or a security key in the USB port that keeps
+    /// none. Its user is always there and always willing. Gives its name.
+    ///
+    /// # Errors
+    /// Where the browser does not answer.
+    pub fn add_authenticator(&self, kind: Key) -> anyhow::Result<String> {
+        let is_own = kind == Key::Platform;
+        let added = self.post(
+            "webauthn/authenticator",
+            json!({
+                "protocol": "ctap2",
+                "transport": if is_own { "internal" } else { "usb" },
+                "hasResidentKey": is_own,
+                "hasUserVerification": is_own,
+                "isUserConsenting": true,
+                "isUserVerified": is_own,
+            }),
+        )?;
+        text(added)
+    }
+
+    /// Takes an authenticator away.
+    ///
+    /// # Errors
+    /// Where there is none of that name.
+    pub fn remove_authenticator(&self, name: &str) -> anyhow::Result<()> {
+        self.agent
+            .delete(format!("{}/webauthn/authenticator/{name}", self.session))
+            .call()
+            .map_err(anyhow::Error::from)
+            .and_then(value)
+            .map(drop)
+    }
+
+    /// The credentials that an authenticator holds.
+    ///
+    /// # Errors
+    /// Where there is none of that name.
+    pub fn credentials(&self, name: &str) -> anyhow::Result<Vec<Value>> {
+        let held = self.get(&format!("webauthn/authenticator/{name}/credentials"))?;
+        Ok(held.as_array().cloned().unwrap_or_default())
+    }
+
+    /// A command of the browser's debugging protocol.
+    fn tool(&self, command: &str, parameters: Value) -> anyhow::Result<Value> {
+        self.post(
+            "goog/cdp/execute",
+            json!({"cmd": command, "params": parameters}),
+        )
     }
 
     fn element(&self, selector: &str) -> anyhow::Result<String> {

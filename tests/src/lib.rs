@@ -12,6 +12,7 @@
 //! | [`nginx`] | a real nginx as docs/nginx.md has it, before a host and an application |
 //! | [`application`] | what is protected |
 //! | [`visitor`] | a person with a browser that keeps cookies |
+//! | [`carrier`] | what carries messages to telephones, and their answers back |
 //! | [`disk`] | a disk that fails when a test says so |
 //! | [`http`] | requests that no well-behaved client would send |
 //! | [`authenticator`] | the user's authenticator app: oathtool |
@@ -22,6 +23,7 @@ pub mod api;
 pub mod application;
 pub mod authenticator;
 pub mod browser;
+pub mod carrier;
 pub mod disk;
 pub mod hostile;
 pub mod http;

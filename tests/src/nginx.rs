@@ -34,8 +34,10 @@ pub enum FirstFactor {
 /// What differs from the page.
 #[derive(Clone, Debug)]
 pub struct Site {
-    /// The policy document; empty for the defaults.
+    /// The policy document; empty for the defaults. `@port@` stands for the port of nginx.
     pub policy: String,
+    /// Another name under which browsers reach it, beside `127.0.0.1`: none, or `localhost`.
+    pub name: Option<&'static str>,
     /// Which first factor.
     pub first: FirstFactor,
     /// Whether the pages are on a site of their own.
@@ -56,6 +58,7 @@ impl Default for Site {
     fn default() -> Self {
         Self {
             policy: String::new(),
+            name: None,
             first: FirstFactor::Password,
             own_portal: false,
             socket: false,
@@ -92,7 +95,7 @@ impl Guarded {
         let application = Application::start()?;
         let page = fs::read_to_string(project("docs/nginx.md"))?;
         let server = Server::start(&Setup {
-            policy: site.policy.clone(),
+            policy: site.policy.replace("@port@", &port.to_string()),
             tables: gateway(&page, site, port)?,
             listen: listen(&page, site)?,
             files: vec![("nginx.secret".to_owned(), format!("{SECRET}\n"))],
@@ -167,6 +170,10 @@ fn listen(page: &str, site: &Site) -> anyhow::Result<String> {
 fn gateway(page: &str, site: &Site, port: u16) -> anyhow::Result<String> {
     let mut text =
         block(page, "toml", "[[gateway]]")?.replace("127.0.0.1:8080", &format!("127.0.0.1:{port}"));
+    if let Some(name) = site.name {
+        let usual = format!("\"127.0.0.1:{port}\"");
+        text = text.replace(&usual, &format!("{usual}, \"http://{name}:{port}\""));
+    }
     if site.own_portal {
         // The same machine under another name: another site to browsers and to the host.
         text.push_str("\nportal = \"http://localhost:@web@\"");

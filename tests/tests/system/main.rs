@@ -22,13 +22,16 @@ mod logging;
 mod nginx;
 mod operator;
 mod overload;
+mod own_devices;
 mod pages;
+mod passkeys;
 mod portal;
 mod sessions;
 mod smuggling;
 mod timing;
 mod tokens;
 mod transport;
+mod ways;
 
 use cofactor_tests::authenticator::Authenticator;
 use cofactor_tests::nginx::{Guarded, Site};

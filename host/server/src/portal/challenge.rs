@@ -6,10 +6,11 @@ use cofactor_runtime::store::Store;
 use maud::{Markup, html};
 
 use super::field::{self, Focus, Typed};
-use super::form::{Journey, Posted, Purpose, REMEMBER, YES, form};
+use super::form::{Journey, Posted, REMEMBER, YES, form};
 use super::method;
 use super::page::{Page, Trouble};
 use super::passkey::{self, Ceremony};
+use super::purpose::Purpose;
 use super::texts::Texts;
 use super::visitor::Visitor;
 use crate::gateway::Front;
@@ -231,6 +232,8 @@ fn code_fields(texts: &Texts, challenge: &Challenge, wanted: Wanted, failed: boo
         Wanted::Characters => Typed::Characters,
         _ => Typed::Digits(digits.last().copied().unwrap_or(6).max(6)),
     };
+    let label = texts.find("challenge", &format!("label-{}", challenge.prompt.message));
+    let label = label.unwrap_or_else(|| text("label"));
     let pin = argument(&challenge.prompt, "pin");
     let focus = match pin {
         Some("first") => Focus::Top,
@@ -238,7 +241,7 @@ fn code_fields(texts: &Texts, challenge: &Challenge, wanted: Wanted, failed: boo
     };
     html! {
         @if pin == Some("first") { (field::pin(texts, field::BEFORE, "pin")) }
-        (field::code(text("label"), &hint, failed, typed, focus))
+        (field::code(label, &hint, failed, typed, focus))
         @if pin == Some("last") { (field::pin(texts, field::AFTER, "pin")) }
     }
 }
@@ -370,3 +373,6 @@ fn resynchronise<S: Store>(
         }
     })
 }
+
+#[cfg(test)]
+mod tests;

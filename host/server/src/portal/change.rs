@@ -4,8 +4,9 @@ use axum::response::Response;
 use cofactor_runtime::contract::{Action, Management, ManagementChange, Outcome};
 use cofactor_runtime::store::Store;
 
-use super::form::{Posted, Purpose};
+use super::form::Posted;
 use super::page::{Trouble, redirect};
+use super::purpose::Purpose;
 use super::sign_in::address;
 use super::{path, sign_out};
 

@@ -9,9 +9,10 @@ use qrcode::{Color, EcLevel, QrCode};
 
 use super::challenge::{argument, said};
 use super::field::{self, Focus, Typed};
-use super::form::{Purpose, form};
+use super::form::form;
 use super::page::{Page, Trouble};
 use super::passkey::{self, Ceremony};
+use super::purpose::Purpose;
 use super::texts::Texts;
 use super::visitor::Visitor;
 use super::{sign_in, wait};

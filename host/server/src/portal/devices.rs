@@ -8,9 +8,10 @@ use cofactor_runtime::contract::{AccountView, CredentialView, DeviceView};
 use cofactor_runtime::store::Store;
 use maud::{Markup, html};
 
-use super::form::{Purpose, form};
+use super::form::form;
 use super::method::{self, RECOVERY};
 use super::page::{Page, Trouble, redirect};
+use super::purpose::Purpose;
 use super::sign_in::{address, judge};
 use super::visitor::Visitor;
 use super::{enrol, field, parameter, path};

@@ -9,9 +9,10 @@ use cofactor_runtime::store::Store;
 use maud::{Markup, html};
 
 use super::challenge::proof;
-use super::form::{Journey, Posted, Purpose, form};
+use super::form::{Journey, Posted, form};
 use super::method::{self, Address, Method, RECOVERY};
 use super::page::{Page, Trouble, redirect};
+use super::purpose::Purpose;
 use super::sign_in::{self, address, back, leading};
 use super::visitor::Visitor;
 use super::{confirm, field, parameter, path};

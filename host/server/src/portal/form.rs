@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::page::Trouble;
+use super::purpose::Purpose;
 use super::visitor::{Visitor, random_id};
 use super::{answer, path, sign_in};
 use crate::gateway::Front;
@@ -56,92 +57,6 @@ impl Journey {
         Self {
             back: back.to_owned(),
             remember: false,
-        }
-    }
-}
-
-/// What a form is for. A token opens for no other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
-    /// What the user typed, or a key signed, for a challenge.
-    Answer,
-    /// Another of the methods that a challenge offers.
-    Choose,
-    /// The message of a challenge, once more.
-    Resend,
-    /// Not a form but the address of a page that waits.
-    Wait,
-    /// A new credential.
-    EnrolBegin,
-    /// The proof that it arrived.
-    EnrolFinish,
-    /// Setting up is put off.
-    Snooze,
-    /// What was shown once is kept by its user.
-    Kept,
-    Rename,
-    Remove,
-    SetDefault,
-    SetPin,
-    ForgetDevice,
-    ForgetDevices,
-    SignOut,
-    SignOutEverywhere,
-}
-
-impl Purpose {
-    /// Every form.
-    pub(super) const FORMS: [Self; 15] = [
-        Self::Answer,
-        Self::Choose,
-        Self::Resend,
-        Self::EnrolBegin,
-        Self::EnrolFinish,
-        Self::Snooze,
-        Self::Kept,
-        Self::Rename,
-        Self::Remove,
-        Self::SetDefault,
-        Self::SetPin,
-        Self::ForgetDevice,
-        Self::ForgetDevices,
-        Self::SignOut,
-        Self::SignOutEverywhere,
-    ];
-
-    /// Where it is sent to, under the reserved path.
-    pub(super) fn path(self) -> &'static str {
-        match self {
-            Self::Answer => "answer",
-            Self::Choose => "choose",
-            Self::Resend => "resend",
-            Self::Wait => "wait",
-            Self::EnrolBegin => "enrol",
-            Self::EnrolFinish => "enrol/confirm",
-            Self::Snooze => "snooze",
-            Self::Kept => "kept",
-            Self::Rename => "devices/rename",
-            Self::Remove => "devices/remove",
-            Self::SetDefault => "devices/default",
-            Self::SetPin => "devices/pin",
-            Self::ForgetDevice => "devices/forget",
-            Self::ForgetDevices => "devices/forget-all",
-            Self::SignOut => "sign-out",
-            Self::SignOutEverywhere => "sign-out/everywhere",
-        }
-    }
-
-    /// Where whoever goes to that address without the form is sent.
-    pub(super) fn home(self) -> &'static str {
-        match self {
-            Self::Rename
-            | Self::Remove
-            | Self::SetDefault
-            | Self::SetPin
-            | Self::ForgetDevice
-            | Self::ForgetDevices
-            | Self::SignOutEverywhere => "devices",
-            _ => "",
         }
     }
 }
@@ -462,16 +377,33 @@ fn is_from(site: &Site, headers: &HeaderMap) -> bool {
     clippy::indexing_slicing,
     clippy::panic
 )]
-mod tests {
+pub(super) mod tests {
     use axum::http::HeaderValue;
+    use cofactor_runtime::clock::SystemClock;
+    use cofactor_runtime::plugin::{Options, Plugin};
     use cofactor_runtime::seal::KeyRing;
+    use cofactor_runtime::service::Service;
+    use cofactor_runtime::store::memory::MemoryStore;
 
     use super::super::texts::Texts;
     use super::super::visitor::Browser;
     use super::*;
+    use crate::gateway::config::Gateways;
     use crate::gateway::session::tests::{gateway, user};
+    use crate::names::Names;
 
-    fn visitor(name: &str, at: &str) -> Visitor {
+    /// A front on an empty store under the default policy.
+    pub(in crate::portal) async fn front() -> Front<MemoryStore> {
+        let plugin = Plugin::load(cofactor_component::COMPONENT, &Options::default()).unwrap();
+        let ring = KeyRing::generate(0).unwrap();
+        let clock = Arc::new(SystemClock::new());
+        let service = Service::new(plugin, MemoryStore::new(), ring, "", clock).unwrap();
+        let gateways = Gateways::new(&[], Names::default(), std::path::Path::new(".")).unwrap();
+        Front::new(Arc::new(service), gateways, &Default::default()).unwrap()
+    }
+
+    /// Somebody at a gateway, with a browser that is new.
+    pub(in crate::portal) fn visitor(name: &str, at: &str) -> Visitor {
         let site = Site::configured("https://a.example").unwrap().remove(0);
         Visitor {
             gateway: gateway(at).into(),
@@ -512,12 +444,6 @@ mod tests {
         );
         assert_eq!(open(&alice, Purpose::Answer, &[8], 0), None);
         assert_eq!(open(&alice, Purpose::Answer, &[9], LIFETIME), None);
-    }
-
-    #[test]
-    fn every_form_has_an_address_of_its_own() {
-        let paths: std::collections::BTreeSet<_> = Purpose::FORMS.map(Purpose::path).into();
-        assert_eq!(paths.len(), Purpose::FORMS.len());
     }
 
     #[test]

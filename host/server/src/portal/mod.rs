@@ -12,7 +12,7 @@
 //! | [`devices`], [`change`] | the user's devices, and their changes |
 //! | [`sign_out`] | the end of a session, here or everywhere |
 //! | [`handoff`] | the way to a portal on a site of its own, and back |
-//! | [`form`], [`field`] | forms that only our own pages can send, and what is typed into them |
+//! | [`form`], [`purpose`], [`field`] | forms that only our own pages can send, what for, and what is typed into them |
 //! | [`passkey`] | the part of a page that takes a script |
 //! | [`method`] | what the methods are called, and take |
 //! | [`page`] | frame, headers, errors |
@@ -30,6 +30,7 @@ mod method;
 mod once;
 mod page;
 mod passkey;
+mod purpose;
 mod sign_in;
 mod sign_out;
 mod texts;
@@ -52,9 +53,10 @@ use zeroize::Zeroizing;
 
 use crate::gateway::Front;
 use crate::gateway::config::RESERVED;
-use form::{Posted, Purpose};
+use form::Posted;
 pub use handoff::way_in;
 use page::Trouble;
+use purpose::Purpose;
 
 /// `[portal]`: what people see on every page.
 #[derive(Clone, Debug, Deserialize)]

@@ -6,8 +6,9 @@ use cofactor_runtime::contract::Provisioning;
 use cofactor_runtime::store::Store;
 use maud::html;
 
-use super::form::{Posted, Purpose, form};
+use super::form::{Posted, form};
 use super::page::{Page, Trouble, redirect};
+use super::purpose::Purpose;
 use super::texts::Texts;
 use super::visitor::Visitor;
 use crate::gateway::Front;

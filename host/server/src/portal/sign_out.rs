@@ -6,9 +6,10 @@ use axum::response::Response;
 use cofactor_runtime::store::Store;
 use maud::html;
 
-use super::form::{Posted, Purpose, form};
+use super::form::{Posted, form};
 use super::page::{Page, Trouble, with_cookie};
 use super::path;
+use super::purpose::Purpose;
 use super::visitor::Visitor;
 use crate::gateway::Front;
 use crate::gateway::cookie::Cookie;

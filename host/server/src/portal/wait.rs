@@ -14,8 +14,9 @@ use cofactor_runtime::store::Store;
 use maud::{Markup, html};
 
 use super::challenge::{argument, days, others, said};
-use super::form::{self, FIELD, Journey, Purpose, REMEMBER, YES};
+use super::form::{self, FIELD, Journey, REMEMBER, YES};
 use super::page::{Page, Trouble};
+use super::purpose::Purpose;
 use super::sign_in::{self, address, back, leading, looked_at};
 use super::visitor::{Visitor, random_id};
 use super::{enrol, parameter, path};
