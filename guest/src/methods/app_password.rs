@@ -125,7 +125,7 @@ impl Method for Verifier {
     }
 
     fn fits(&self, _credential: &Credential, proof: Proof<'_>) -> bool {
-        typed(proof).is_some()
+        Generated::typed(proof, UNGUESSABLE).is_some()
     }
 
     fn verify(
@@ -138,7 +138,7 @@ impl Method for Verifier {
         let Ok(state) = State::decode(credential.state.as_bytes()) else {
             return Judgement::Refused(Reason::ServiceError);
         };
-        let is_right = typed(proof).is_some_and(|it| it.is(scene.ctx, LABEL, &state.kept));
+        let is_right = Generated::typed(proof, UNGUESSABLE).is_some_and(|it| it.is(scene.ctx, LABEL, &state.kept));
         if is_right && state.application == scene.origin.application {
             Judgement::Right(Right {
                 state: state.encode(),
@@ -158,14 +158,6 @@ impl Method for Verifier {
 
 fn made(scene: &Scene<'_>) -> Result<Generated, crate::contract::Fault> {
     Generated::make(scene, "app-password", UNGUESSABLE)
-}
-
-/// What a program sent, if it can be one.
-fn typed(proof: Proof<'_>) -> Option<Generated> {
-    let Proof::Text(text) = proof else {
-        return None;
-    };
-    Generated::parse(text).filter(|typed| typed.characters() == UNGUESSABLE)
 }
 
 #[cfg(test)]

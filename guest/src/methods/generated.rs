@@ -5,7 +5,7 @@
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::Scene;
+use super::{Proof, Scene};
 use crate::account::RecordError;
 use crate::contract::{Context, Fault};
 use crate::entropy::KeyedDigest;
@@ -43,6 +43,14 @@ impl Generated {
             .map(|character| char::from(*character))
             .collect();
         Ok(Self(Zeroizing::new(text)))
+    }
+
+    /// What the user typed, if it can be one of so many characters.
+    pub(super) fn typed(proof: Proof<'_>, characters: usize) -> Option<Self> {
+        match proof {
+            Proof::Text(text) => Self::parse(text).filter(|typed| typed.characters() == characters),
+            _ => None,
+        }
     }
 
     /// Reads what was typed: letters of either case, spaces and hyphens anywhere, and what looks alike for what it looks like.

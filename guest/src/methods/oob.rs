@@ -215,6 +215,11 @@ pub(super) fn claims(scene: &Scene<'_>, credential: &Credential) -> Vec<[u8; 32]
     claim.into_iter().collect()
 }
 
+/// Whether two credentials are one number, reached in the same way.
+pub(super) fn is_twin(one: &Credential, other: &Credential) -> bool {
+    one.method == other.method && one.state == other.state
+}
+
 /// Shows the text that is to be confirmed where the user signs in as well (S17).
 pub(super) fn with_transaction(scene: &Scene<'_>, mut shown: Shown) -> Shown {
     shown

@@ -135,7 +135,7 @@ impl Method for Verifier {
     }
 
     fn fits(&self, _credential: &Credential, proof: Proof<'_>) -> bool {
-        typed(proof).is_some()
+        Generated::typed(proof, UNGUESSABLE).is_some()
     }
 
     fn verify(
@@ -149,7 +149,7 @@ impl Method for Verifier {
             return Judgement::Refused(Reason::ServiceError);
         };
         let key = scene.ctx.keys.iter().find(|key| key.id == state.key);
-        let Some((typed, key)) = typed(proof).zip(key) else {
+        let Some((typed, key)) = Generated::typed(proof, UNGUESSABLE).zip(key) else {
             return Judgement::Wrong(Reason::IncorrectCode);
         };
         let digest = typed.digest(&key.secret, LABEL);
@@ -202,14 +202,6 @@ impl Method for Verifier {
 fn codes(scene: &Scene<'_>, count: usize) -> impl Iterator<Item = Result<Generated, Fault>> {
     (0..count.min(MAX_CODES))
         .map(|at| Generated::make(scene, &format!("recovery-code {at}"), UNGUESSABLE))
-}
-
-/// What was typed, if it can be one of them.
-fn typed(proof: Proof<'_>) -> Option<Generated> {
-    let Proof::Text(text) = proof else {
-        return None;
-    };
-    Generated::parse(text).filter(|typed| typed.characters() == UNGUESSABLE)
 }
 
 #[cfg(test)]

@@ -149,7 +149,7 @@ impl Method for Verifier {
     }
 
     fn is_twin(&self, one: &Credential, other: &Credential) -> bool {
-        one.method == other.method && one.state == other.state
+        oob::is_twin(one, other)
     }
 }
 

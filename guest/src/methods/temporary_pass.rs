@@ -133,7 +133,7 @@ impl Method for Verifier {
     }
 
     fn fits(&self, credential: &Credential, proof: Proof<'_>) -> bool {
-        State::decode(credential.state.as_bytes()).is_ok_and(|state| typed(&state, proof).is_some())
+        State::decode(credential.state.as_bytes()).is_ok_and(|state| Generated::typed(proof, usize::from(state.characters)).is_some())
     }
 
     fn verify(
@@ -146,7 +146,7 @@ impl Method for Verifier {
         let Ok(state) = State::decode(credential.state.as_bytes()) else {
             return Judgement::Refused(Reason::ServiceError);
         };
-        let is_right = typed(&state, proof).is_some_and(|it| it.is(scene.ctx, LABEL, &state.kept));
+        let is_right = Generated::typed(proof, usize::from(state.characters)).is_some_and(|it| it.is(scene.ctx, LABEL, &state.kept));
         if !is_right {
             return Judgement::Wrong(Reason::IncorrectCode);
         }
@@ -186,14 +186,6 @@ impl Method for Verifier {
 
 fn made(scene: &Scene<'_>, characters: u8) -> Result<Generated, crate::contract::Fault> {
     Generated::make(scene, "temporary-pass", usize::from(characters))
-}
-
-/// What was typed, if it can be this pass.
-fn typed(state: &State, proof: Proof<'_>) -> Option<Generated> {
-    let Proof::Text(text) = proof else {
-        return None;
-    };
-    Generated::parse(text).filter(|typed| typed.characters() == usize::from(state.characters))
 }
 
 #[cfg(test)]
