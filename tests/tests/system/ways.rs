@@ -231,6 +231,7 @@ fn by_a_notification_that_the_page_waits_for() -> Tested {
     alice.type_into("#address-push", &registration(&key))?;
     alice.click("details:has(#address-push) button")?;
     alice.shows("Confirm it on the device")?;
+    alice.shows("There are 9 minutes left")?;
     alice.keep("ways-device")?;
     let sent = alice.carrier.take("push")?;
     let shown = number(&alice)?;
@@ -244,6 +245,8 @@ fn by_a_notification_that_the_page_waits_for() -> Tested {
     // Declined.
     alice.come()?;
     alice.shows("Confirm it elsewhere")?;
+    assert!(alice.browser.text()?.contains(" seconds left."));
+    assert!(!alice.browser.text()?.contains("are seconds"));
     alice.keep("ways-wait")?;
     let sent = alice.carrier.take("push")?;
     let answer = sent.signed(&key, PhoneDecision::Denied, "");

@@ -182,10 +182,13 @@ fn told(visitor: &Visitor, prompt: &Prompt) -> Markup {
 /// How long there is for it.
 fn until<S: Store>(front: &Front<S>, visitor: &Visitor, expires: u64) -> Result<Markup, Trouble> {
     let now = front.service.now().map_err(|_| Trouble::service())?;
-    let seconds = (expires.saturating_sub(now) / 1000).to_string();
-    let text = visitor
-        .texts
-        .fill("wait", "until", &[("seconds", &seconds)]);
+    let seconds = expires.saturating_sub(now) / 1000;
+    let (key, left) = match seconds {
+        0..=120 => ("until", seconds),
+        _ => ("until-minutes", seconds / 60),
+    };
+    let left = left.to_string();
+    let text = visitor.texts.fill("wait", key, &[("left", &left)]);
     Ok(html! { p.hint.center { (text) } })
 }
 
