@@ -33,9 +33,11 @@ fn a_passkey_is_made_and_used_and_another_key_is_added() -> Tested {
     assert_eq!(held.len(), 1, "{held:?}");
     assert_eq!(held[0]["isResidentCredential"], true);
     assert_eq!(held[0]["rpId"], "localhost");
-    assert!(
-        alice.browser.text()?.contains("\"level\":\"3\"") || alice.browser.text()?.contains('3')
-    );
+    // The application is told that it was phishing-resistant.
+    let asked = alice.site.application.asked();
+    let asked = asked.last().unwrap();
+    assert_eq!(asked.all("x-cofactor-level"), ["3"]);
+    assert_eq!(asked.all("x-cofactor-method"), ["webauthn"]);
 
     // Used at the next sign-in.
     alice.sign_out()?;
