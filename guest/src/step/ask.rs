@@ -7,7 +7,7 @@ use crate::account::{
 };
 use crate::audit::Kind;
 use crate::contract::{Fault, Observation};
-use crate::identifier::{CredentialId, Identifier};
+use crate::identifier::{ChallengeId, CredentialId, Identifier};
 use crate::methods::{self, Asking, Question, Refusal};
 use crate::reason::Reason;
 use crate::rules::Need;
@@ -175,9 +175,16 @@ pub(super) fn is_remote(account: &Account, challenge: &Challenge) -> bool {
         .is_some_and(|method| method.asking(challenge.question.as_bytes()) == Asking::Message)
 }
 
-/// A new challenge's id.
-pub(super) fn new_id(step: &Step<'_>) -> Result<Identifier<16>, Fault> {
-    Ok(Identifier(step.seed.expand("challenge")?))
+/// Gives a challenge its id, if it has none. A code that comes along opens no challenge unless more is asked for than the
+/// code, and an id costs as much as two values of a code.
+pub(super) fn opened(step: &Step<'_>, challenge: Challenge) -> Result<Challenge, Fault> {
+    if challenge.id != ChallengeId::default() {
+        return Ok(challenge);
+    }
+    Ok(Challenge {
+        id: Identifier(step.seed.expand("challenge")?),
+        ..challenge
+    })
 }
 
 impl From<Refusal> for Unasked {

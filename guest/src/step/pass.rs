@@ -25,12 +25,13 @@ pub(super) fn proved(
 ) -> Result<Ruling, Fault> {
     let proved = challenge.proved.and(grant.proved);
     let grant = Grant { proved, ..grant };
-    let mut challenge = Challenge {
+    let challenge = Challenge {
         proved,
         attempts: 0,
         ..challenge
     };
     if !need.is_met(&grant) {
+        let mut challenge = ask::opened(step, challenge)?;
         return match ask::first(step, account, &mut challenge, need, None, notes) {
             Ok(_) => {
                 let told = ask::told(account, &challenge, None);
@@ -46,10 +47,12 @@ pub(super) fn proved(
         };
     }
     if pin::is_due(step, account, proved.methods) {
+        let challenge = ask::opened(step, challenge)?;
         return Ok(ask_new_pin(step, account, challenge, grant, notes));
     }
     let approved = challenge.approvals.len();
     if challenge.demand.approves.is_none() && approved < approvals(step, &challenge.application) {
+        let challenge = ask::opened(step, challenge)?;
         return Ok(await_others(step, account, challenge, grant, notes));
     }
     account.close_challenge(&challenge.id);

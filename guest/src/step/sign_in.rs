@@ -115,7 +115,6 @@ fn judge(
     };
     let asked = wanted.map(|_| asked.id);
     let mut challenge = Challenge {
-        id: ask::new_id(step)?,
         application: step.origin.application.clone(),
         binding: step.origin.binding.clone(),
         begun: step.at,
@@ -137,6 +136,7 @@ fn judge(
             Attempt::Fraud => Ok(pass::fraud(step, account, None, notes)),
         };
     }
+    challenge = ask::opened(step, challenge)?;
     let need = need.for_people();
     let asked = match ask::first(step, account, &mut challenge, &need, asked, notes) {
         Ok(asked) => asked,
