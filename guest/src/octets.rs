@@ -6,36 +6,44 @@ use crate::account::RecordError;
 pub(crate) struct Writer(Vec<u8>);
 
 impl Writer {
+    #[inline]
     pub(crate) fn new() -> Self {
         // Enough for an account with two credentials: one allocation in the common case.
         Self(Vec::with_capacity(1024))
     }
 
+    #[inline]
     pub(crate) fn raw(&mut self, bytes: &[u8]) {
         self.0.extend_from_slice(bytes);
     }
 
+    #[inline]
     pub(crate) fn u8(&mut self, value: u8) {
         self.0.push(value);
     }
 
+    #[inline]
     pub(crate) fn u16(&mut self, value: u16) {
         self.raw(&value.to_le_bytes());
     }
 
+    #[inline]
     pub(crate) fn i16(&mut self, value: i16) {
         self.raw(&value.to_le_bytes());
     }
 
+    #[inline]
     pub(crate) fn u32(&mut self, value: u32) {
         self.raw(&value.to_le_bytes());
     }
 
+    #[inline]
     pub(crate) fn u64(&mut self, value: u64) {
         self.raw(&value.to_le_bytes());
     }
 
     /// A length of one octet, then so many octets. What the record holds is never longer.
+    #[inline]
     pub(crate) fn short(&mut self, bytes: &[u8]) {
         let bytes = bytes.get(..usize::from(u8::MAX)).unwrap_or(bytes);
         self.u8(bytes.len() as u8);
@@ -43,6 +51,7 @@ impl Writer {
     }
 
     /// A length of two octets, then so many octets. What the record holds is never longer.
+    #[inline]
     pub(crate) fn long(&mut self, bytes: &[u8]) {
         let bytes = bytes.get(..usize::from(u16::MAX)).unwrap_or(bytes);
         self.u16(bytes.len() as u16);
@@ -72,10 +81,12 @@ impl Writer {
 pub(crate) struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
+    #[inline]
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
+    #[inline]
     pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], RecordError> {
         let (first, rest) = self
             .0
@@ -85,26 +96,32 @@ impl<'a> Reader<'a> {
         Ok(*first)
     }
 
+    #[inline]
     pub(crate) fn u8(&mut self) -> Result<u8, RecordError> {
         self.array::<1>().map(u8::from_le_bytes)
     }
 
+    #[inline]
     pub(crate) fn u16(&mut self) -> Result<u16, RecordError> {
         self.array().map(u16::from_le_bytes)
     }
 
+    #[inline]
     pub(crate) fn i16(&mut self) -> Result<i16, RecordError> {
         self.array().map(i16::from_le_bytes)
     }
 
+    #[inline]
     pub(crate) fn u32(&mut self) -> Result<u32, RecordError> {
         self.array().map(u32::from_le_bytes)
     }
 
+    #[inline]
     pub(crate) fn u64(&mut self) -> Result<u64, RecordError> {
         self.array().map(u64::from_le_bytes)
     }
 
+    #[inline]
     pub(crate) fn bool(&mut self, field: &'static str) -> Result<bool, RecordError> {
         match self.u8()? {
             0 => Ok(false),
@@ -114,6 +131,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What [`Writer::short`] wrote, of `least` to `most` octets.
+    #[inline]
     pub(crate) fn short(
         &mut self,
         least: usize,
@@ -127,6 +145,7 @@ impl<'a> Reader<'a> {
         self.take(length)
     }
 
+    #[inline]
     pub(crate) fn text(
         &mut self,
         least: usize,
@@ -138,6 +157,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What [`Writer::long`] wrote, of at most `most` octets.
+    #[inline]
     pub(crate) fn long(
         &mut self,
         most: usize,
@@ -150,6 +170,7 @@ impl<'a> Reader<'a> {
         self.take(length)
     }
 
+    #[inline]
     pub(crate) fn long_text(
         &mut self,
         most: usize,
@@ -200,6 +221,7 @@ impl<'a> Reader<'a> {
         Ok(first)
     }
 
+    #[inline]
     pub(crate) fn end(&self) -> Result<(), RecordError> {
         if self.0.is_empty() {
             Ok(())

@@ -100,6 +100,10 @@ pub(super) fn config(options: &Options) -> Config {
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
         .memory_init_cow(true)
         .wasm_relaxed_simd(false)
+        // A trap is told by its kind alone. Where in a component without names it happened says nothing, and the tables that
+        // would say so are a tenth of what is compiled.
+        .generate_address_map(false)
+        .wasm_backtrace_max_frames(None)
         .cranelift_nan_canonicalization(true);
     config
 }

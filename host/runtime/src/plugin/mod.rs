@@ -51,7 +51,7 @@ impl Default for Options {
         Self {
             instances: 64,
             sha256: None,
-            memory: 6 << 16,
+            memory: 4 << 16,
             fuel: Fuel::default(),
         }
     }
