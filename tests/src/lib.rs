@@ -3,6 +3,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`scenario`] | one account through the component alone, in virtual time |
+//! | [`heap`] | the component with less memory |
 //! | [`hostile`] | components that mean harm |
 //! | [`lowering`] | what such a component can be made to answer |
 //! | [`program`] | real programs, started and gone afterwards |
@@ -25,6 +26,7 @@ pub mod authenticator;
 pub mod browser;
 pub mod carrier;
 pub mod disk;
+pub mod heap;
 pub mod hostile;
 pub mod http;
 pub mod lowering;

@@ -7,6 +7,7 @@
 #![allow(clippy::indexing_slicing)]
 
 mod devices;
+mod full;
 mod moves;
 
 use anyhow::{Context as _, bail};
@@ -17,6 +18,8 @@ use cofactor_runtime::plugin::{PluginError, Policy};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+pub use devices::SecurityKey;
+pub use full::{OPERATIONS, Operation, Question, policy as largest_policy};
 pub use moves::Move;
 
 use crate::scenario::{START, plugin};
@@ -25,8 +28,11 @@ use crate::scenario::{START, plugin};
 pub const POLICY: &str = include_str!("tour/policy.toml");
 
 /// One user, and what was written down.
+#[derive(Clone)]
 pub struct Tour {
     policy: Policy,
+    /// Who asks, and where, but for `known`.
+    origin: Value,
     seed: String,
     now: u64,
     record: Option<Vec<u8>>,
@@ -41,7 +47,7 @@ pub struct Tour {
 }
 
 /// What a person has in mind, on paper and in their devices.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Knowledge {
     /// The open challenge or enrolment.
     pub(crate) challenge: Option<String>,
@@ -69,8 +75,14 @@ pub(crate) struct Knowledge {
     pub(crate) token: Option<String>,
     /// How far the counting token has come.
     pub(crate) counter: u64,
-    /// Signatures that the security key made.
+    /// What kind of security key it is.
+    pub(crate) key: SecurityKey,
+    /// Signatures that it made.
     pub(crate) signatures: u32,
+    /// They are another person, with a telephone and a security key of their own.
+    pub(crate) other: bool,
+    /// The PIN that goes before each code; empty for none.
+    pub(crate) pin: &'static str,
 }
 
 impl Knowledge {
@@ -91,13 +103,30 @@ impl Tour {
     /// # Errors
     /// If the policy is refused.
     pub fn new(seed: &str) -> anyhow::Result<Self> {
-        let policy = match plugin().compile_policy(POLICY)? {
+        Self::under(POLICY, seed)
+    }
+
+    /// One under another policy.
+    ///
+    /// # Errors
+    /// If the policy is refused.
+    pub fn under(document: &str, seed: &str) -> anyhow::Result<Self> {
+        let policy = match plugin().compile_policy(document)? {
             Ok(policy) => policy,
             Err(errors) => bail!("the policy is refused: {errors:?}"),
         };
-        let setting = json!({"entropy": seed, "start": START, "policy": POLICY});
+        let setting = json!({"entropy": seed, "start": START, "policy": document});
         Ok(Self {
             policy,
+            origin: json!({
+                "user": "alice",
+                "application": "example",
+                "gateway": "simulate",
+                "binding": hex::encode(bytes(seed, "binding")),
+                "address": "192.0.2.7",
+                "client": "firefox-linux",
+                "language": "en",
+            }),
             seed: seed.to_owned(),
             now: START,
             record: None,
@@ -121,20 +150,7 @@ impl Tour {
     pub fn happen(&mut self, after: u64, action: Value) -> anyhow::Result<Option<Transition>> {
         self.now += after;
         let number = self.lines.len();
-        let event = json!({
-            "id": self.expand(&format!("id {number}")),
-            "origin": {
-                "user": "alice",
-                "known": self.known,
-                "application": "example",
-                "gateway": "simulate",
-                "binding": self.expand("binding"),
-                "address": "192.0.2.7",
-                "client": "firefox-linux",
-                "language": "en",
-            },
-            "action": action,
-        });
+        let event = self.event(number, action);
         let typed: Event =
             serde_json::from_value(event.clone()).with_context(|| event.to_string())?;
         let mut observed = Vec::new();
@@ -182,6 +198,13 @@ impl Tour {
         self.lines.push(line.to_string());
         self.answers.push(json!({ "verdict": verdict }).to_string());
         Ok(())
+    }
+
+    fn event(&self, number: usize, action: Value) -> Value {
+        let mut origin = self.origin.clone();
+        origin["known"] = json!(self.known);
+        let id = hex::encode(self.bytes(&format!("id {number}")));
+        json!({"id": id, "origin": origin, "action": action})
     }
 
     fn step(
@@ -286,18 +309,18 @@ impl Tour {
     }
 
     fn bytes(&self, label: &str) -> Vec<u8> {
-        let digest = Sha256::new()
-            .chain_update(b"cofactor simulate\0")
-            .chain_update(&self.seed)
-            .chain_update([0])
-            .chain_update(label)
-            .finalize();
-        digest.to_vec()
+        bytes(&self.seed, label)
     }
+}
 
-    fn expand(&self, label: &str) -> String {
-        hex::encode(self.bytes(label))
-    }
+fn bytes(seed: &str, label: &str) -> Vec<u8> {
+    let digest = Sha256::new()
+        .chain_update(b"cofactor simulate\0")
+        .chain_update(seed)
+        .chain_update([0])
+        .chain_update(label)
+        .finalize();
+    digest.to_vec()
 }
 
 fn offers(offers: &[cofactor_runtime::contract::Offer]) -> Vec<(String, Option<String>)> {

@@ -4,12 +4,17 @@ use cofactor_guest::methods::ocra::{Inputs, Suite};
 use serde_json::{Value, json};
 use totp_rs::{Algorithm, Builder};
 
-use super::{Tour, devices};
+use super::{Knowledge, Tour, devices};
 use crate::scenario::SECRET;
 
 /// How the token that answers questions does it.
 const SUITE: &str = "OCRA-1:HOTP-SHA1-6:QN08";
 const OCRA: &[u8] = b"a third secret, of OCRA";
+/// Another person's.
+const OTHER: &[u8] = b"a fourth secret of OCRA";
+/// The PIN that the user chooses where one is asked for, and the one that comes after it.
+const FIRST_PIN: &str = "582046";
+const PIN: &str = "739184";
 
 /// One move of a tour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +51,8 @@ pub enum Move {
     Remember,
     /// The user answers with a recovery code.
     Recover,
+    /// The user chooses the PIN that is asked for, and types it with each code from then on.
+    NewPin,
     /// The user wants another method.
     Choose(&'static str),
     /// The user wants the message again.
@@ -166,7 +173,7 @@ impl Tour {
         Ok(())
     }
 
-    fn action(&mut self, next: Move, at: u64) -> Value {
+    pub(super) fn action(&mut self, next: Move, at: u64) -> Value {
         let mind = &self.known_to_user;
         let challenge = mind.challenge.clone().unwrap_or_else(|| "0".repeat(32));
         let credential = mind.credential.clone().unwrap_or_else(|| "0".repeat(16));
@@ -193,20 +200,20 @@ impl Tour {
                 "algorithm": "SHA1", "digits": 6, "period": 30, "counter": 0, "suite": ""}}),
             ),
             Move::ImportOcra => administer(
-                json!({"import-token": {"serial": "SN-2", "manufacturer": "Acme",
-                "model": "Q200", "method": "ocra", "secret": hex::encode(OCRA), "algorithm": "SHA1",
+                json!({"import-token": {"serial": if mind.other { "SN-3" } else { "SN-2" }, "manufacturer": "Acme",
+                "model": "Q200", "method": "ocra", "secret": hex::encode(if mind.other { OTHER } else { OCRA }), "algorithm": "SHA1",
                 "digits": 6, "period": 0, "counter": 0, "suite": SUITE}}),
             ),
             Move::Issue(method) => {
                 let mut issuance = json!({"method": method, "label": "Issued"});
-                if let Some(address) = address(method) {
+                if let Some(address) = address(method, mind) {
                     issuance["address"] = json!(address);
                 }
                 administer(json!({ "issue": issuance }))
             }
             Move::Enrol(method) => {
                 let mut request = json!({"method": method, "label": "Mine"});
-                if let Some(address) = address(method) {
+                if let Some(address) = address(method, mind) {
                     request["address"] = json!(address);
                 }
                 if let Some(session) = &mind.session {
@@ -228,6 +235,10 @@ impl Tour {
             }
             Move::Answer(right) => answer(self.proof(right, at, false), false),
             Move::Remember => answer(self.proof(true, at, false), true),
+            Move::NewPin => {
+                self.known_to_user.pin = FIRST_PIN;
+                answer(json!({ "new-pin": FIRST_PIN }), false)
+            }
             Move::Recover => {
                 let code = self.issued("recovery-code");
                 let code = code.lines().nth(at as usize % 10).unwrap_or_default();
@@ -255,7 +266,7 @@ impl Tour {
             Move::Manage(change) => {
                 let change = match change {
                     "rename" => json!({"rename": [credential, "Renamed"]}),
-                    "set-pin" => json!({"set-pin": "739184"}),
+                    "set-pin" => json!({ "set-pin": PIN }),
                     "remove" | "set-default" => json!({ change: credential }),
                     unit => json!(unit),
                 };
@@ -285,12 +296,12 @@ impl Tour {
         let method = self.known_to_user.method.clone();
         let code = match method.as_str() {
             "webauthn" if enrols => {
-                return json!({"webauthn": devices::register(&self.known_to_user.payload)});
+                return json!({"webauthn": devices::register(&self.known_to_user)});
             }
             "webauthn" => {
                 self.known_to_user.signatures += 1;
                 let mind = &self.known_to_user;
-                return json!({"webauthn": devices::assert(&mind.payload, mind.signatures)});
+                return json!({"webauthn": devices::assert(mind)});
             }
             "totp" if enrols => totp(&base32(&self.issued("totp")), at),
             "totp" => totp(SECRET, at),
@@ -307,7 +318,7 @@ impl Tour {
             }
             _ => self.known_to_user.arrived("code").to_owned(),
         };
-        json!({ "code": code })
+        json!({ "code": format!("{}{code}", self.known_to_user.pin) })
     }
 
     fn phone(&self, decision: &str) -> Value {
@@ -356,8 +367,9 @@ fn answered(question: &str) -> String {
     Suite::parse(SUITE).map_or_else(String::new, |suite| suite.answer(OCRA, &inputs))
 }
 
-fn address(method: &str) -> Option<String> {
+fn address(method: &str, mind: &Knowledge) -> Option<String> {
     Some(match method {
+        "sms" | "voice" if mind.other => "+4930901821".to_owned(),
         "sms" | "voice" => "+4930901820".to_owned(),
         "email" => "alice@example.com".to_owned(),
         "push" => devices::address(),

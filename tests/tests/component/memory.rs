@@ -2,13 +2,12 @@
 
 use cofactor_runtime::contract::Verdict;
 use cofactor_runtime::plugin::{Options, Plugin};
+use cofactor_tests::heap::{PAGES, with_pages};
 use cofactor_tests::scenario::{Scenario, begin, plugin};
+use cofactor_tests::tour::{OPERATIONS, largest_policy};
 use wasmtime::{Config, Engine, Module};
 
 use crate::largest::{self, Largest};
-
-/// The pages of 64 KiB that the component has, at the start and for ever.
-const PAGES: usize = 4;
 
 #[test]
 fn the_largest_account_with_the_largest_policy_passes_every_operation() {
@@ -17,12 +16,21 @@ fn the_largest_account_with_the_largest_policy_passes_every_operation() {
         let failed = every_operation(plugin(), method);
         assert_eq!(failed, [""; 0], "{method}");
     }
+    for pin in [false, true] {
+        let document = largest_policy(pin);
+        assert_eq!(document.len(), 64 << 10);
+        let compiled = plugin().compile_policy(&document).unwrap().unwrap();
+        let octets = compiled.compiled().bytes.len();
+        assert!(((15 << 10)..=(16 << 10)).contains(&octets), "{octets}");
+    }
+    let failed = every_method(plugin());
+    assert_eq!(failed, [""; 0]);
 }
 
 /// Shown on the component itself, told that it has a page less: its memory and the end of its heap are changed.
 #[test]
 fn one_page_less_is_too_little() {
-    let small = with_pages(cofactor_component::COMPONENT, PAGES - 1);
+    let small = with_pages(cofactor_component::COMPONENT, PAGES - 1).unwrap();
     let less = PAGES as u64 - 1;
     assert_eq!(memories(&small), [(less, Some(less))]);
     let small = Plugin::load(&small, &Options::default()).unwrap();
@@ -33,7 +41,9 @@ fn one_page_less_is_too_little() {
     let stepped = small.step(&policy, &it.context(), it.record.as_deref(), &event);
     assert_eq!(largest::kind(&stepped.unwrap().outcome), "allow");
 
-    let failed = every_operation(&small, "totp");
+    let mut failed = every_operation(&small, "totp");
+    failed.extend(every_method(&small));
+    println!("with a page less: {failed:#?}");
     let is_too_much = |document: &String| small.compile_policy(document).is_err();
     assert!(!failed.is_empty() || mistakes().iter().any(is_too_much));
 }
@@ -94,44 +104,29 @@ fn every_operation(plugin: &Plugin, method: &'static str) -> Vec<String> {
     failed
 }
 
-/// The component with another size of memory, and the end of its heap (the linker's `__heap_end`) moved with it.
-fn with_pages(component: &[u8], pages: usize) -> Vec<u8> {
-    let is = u32::try_from(PAGES << 16).unwrap().to_le_bytes();
-    let be = u32::try_from(pages << 16).unwrap().to_le_bytes();
-    let mut small = component.to_vec();
-    // A memory section: one memory, with a minimum and a maximum.
-    let memory = |pages: usize| {
-        [
-            5,
-            4,
-            1,
-            1,
-            u8::try_from(pages).unwrap(),
-            u8::try_from(pages).unwrap(),
-        ]
-    };
-    let section = component
-        .windows(6)
-        .position(|octets| octets == memory(PAGES))
-        .unwrap();
-    small[section..section + 6].copy_from_slice(&memory(pages));
-    // The allocator's span, as the linker left it: where the heap begins, behind stack and data, and where it ends.
-    let spans: Vec<usize> = component
-        .windows(8)
-        .enumerate()
-        .filter(|(_, octets)| {
-            let base = u32::from_le_bytes(octets[..4].try_into().unwrap());
-            // No multiple of a page: those are bounds in the code.
-            octets[4..] == is
-                && (32 << 10..256 << 10).contains(&base)
-                && base % 16 == 0
-                && base % 65_536 != 0
-        })
-        .map(|(at, _)| at)
-        .collect();
-    assert_eq!(spans.len(), 1, "the heap's span was not found: {spans:?}");
-    small[spans[0] + 4..spans[0] + 8].copy_from_slice(&be);
-    small
+/// Asks each method everything, for the fullest account, and returns what failed.
+fn every_method(plugin: &Plugin) -> Vec<String> {
+    let mut failed = Vec::new();
+    for operation in OPERATIONS {
+        let question = operation.largest().unwrap();
+        let record = question.record.as_ref().unwrap();
+        let name = format!("{} {}", operation.method, operation.name);
+        assert!(record.len() > 23 << 10, "{name}: {} octets", record.len());
+        let put = match plugin.compile_policy(&question.document) {
+            Ok(Ok(policy)) => question
+                .put(plugin, &policy)
+                .map_err(|error| error.to_string()),
+            other => Err(format!("{other:?}")),
+        };
+        match put {
+            Ok((outcome, _)) if outcome == operation.outcome => {}
+            other => failed.push(format!("{name}: {other:?}, {}", operation.outcome)),
+        }
+        if let Err(error) = plugin.view(record) {
+            failed.push(format!("{name}, view: {error}"));
+        }
+    }
+    failed
 }
 
 #[test]
