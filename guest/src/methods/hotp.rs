@@ -1,5 +1,7 @@
 //! Counter-based codes: RFC 4226.
 
+use subtle::{Choice, ConditionallySelectable};
+
 use super::code::{Code, Generator, Token, fits, successive};
 use super::hardware::Hardware;
 use super::totp::provision;
@@ -208,21 +210,21 @@ fn look_ahead(
         .seen
         .filter(|(_, seen)| at < seen.saturating_add(SEEN_FOR))
         .map(|(counter, _)| counter.saturating_add(1));
-    let (mut found, mut ahead_of_all, mut resynchronised) = (None, None, false);
+    // Without a branch on what matched: the time taken tells nothing of the place (OTP-13).
+    let (mut found, mut further) = (First::default(), First::default());
     for ahead in 0..=u64::from(policy.look_ahead).max(policy.auto_reach()) {
         let counter = state.counter.saturating_add(ahead);
-        let matched = bool::from(code.is(generator.value(counter)));
-        let in_row = awaited == Some(counter);
-        if matched & (ahead <= u64::from(policy.look_ahead) || in_row) & found.is_none() {
-            found = counter.checked_add(1);
-            resynchronised = in_row;
-        } else if matched & ahead_of_all.is_none() {
-            ahead_of_all = Some(counter);
-        }
+        let matched = code.is(generator.value(counter));
+        let near = Choice::from(u8::from(ahead <= u64::from(policy.look_ahead)));
+        let in_row = Choice::from(u8::from(awaited == Some(counter)));
+        let taken = found.note(counter, matched & (near | in_row));
+        further.note(counter, matched & !taken);
     }
+    let resynchronised = found.get().is_some() && found.get() == awaited;
+    let found = found.get().and_then(|counter| counter.checked_add(1));
     let before =
         bool::from(code.is(generator.value(state.counter.saturating_sub(1)))) & (state.counter > 0);
-    let seen = ahead_of_all.map(|counter| (counter, at));
+    let seen = further.get().map(|counter| (counter, at));
     match found {
         Some(counter) => Judgement::Right(Right {
             state: State {
@@ -237,6 +239,27 @@ fn look_ahead(
         None if before => Judgement::Used,
         None if seen.is_some() => Judgement::Noted(State { seen, ..state }.encode()),
         None => Judgement::Wrong(Reason::IncorrectCode),
+    }
+}
+
+/// The first of several counters that was noted.
+#[derive(Default)]
+struct First {
+    counter: u64,
+    noted: u8,
+}
+
+impl First {
+    /// Takes a counter, if it is one and the first. Whether it did.
+    fn note(&mut self, counter: u64, is: Choice) -> Choice {
+        let takes = is & !Choice::from(self.noted);
+        self.counter.conditional_assign(&counter, takes);
+        self.noted.conditional_assign(&1, takes);
+        takes
+    }
+
+    fn get(&self) -> Option<u64> {
+        (self.noted == 1).then_some(self.counter)
     }
 }
 
