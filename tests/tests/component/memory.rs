@@ -43,7 +43,6 @@ fn one_page_less_is_too_little() {
 
     let mut failed = every_operation(&small, "totp");
     failed.extend(every_method(&small));
-    println!("with a page less: {failed:#?}");
     let is_too_much = |document: &String| small.compile_policy(document).is_err();
     assert!(!failed.is_empty() || mistakes().iter().any(is_too_much));
 }
