@@ -22,7 +22,7 @@ test: toolchain peers ## Run every test: units, vectors, real gateways, races, c
 	$(CARGO_BUILD) --all-targets
 	@status=0; \
 	COFACTOR_REPORT=$(abspath $(REPORT)) cargo test --release --locked --workspace --no-fail-fast 2>&1 | tee $(REPORT)/tests.txt || status=$$?; \
-	COFACTOR_REPORT=$(abspath $(REPORT)) tests/fuzzing 20 || status=1; \
+	COFACTOR_REPORT=$(abspath $(REPORT)) tests/fuzzing 60 || status=1; \
 	$(TARGET)/release/evidence tests/attacks.toml tests/coverage.md $(REPORT)/tests.txt || status=1; \
 	exit $$status
 
