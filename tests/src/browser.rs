@@ -381,10 +381,12 @@ impl Browser {
     /// Where it cannot be kept.
     pub fn portraits(&self, folder: &Path, name: &str) -> anyhow::Result<()> {
         for scheme in ["dark", "light"] {
-            let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
-            self.tool("Emulation.setEmulatedMedia", media)?;
             // Colours change slowly where motion is wanted.
-            std::thread::sleep(std::time::Duration::from_millis(250));
+            let media = json!({"features": [
+                {"name": "prefers-color-scheme", "value": scheme},
+                {"name": "prefers-reduced-motion", "value": "reduce"},
+            ]});
+            self.tool("Emulation.setEmulatedMedia", media)?;
             let taken = self.tool(
                 "Page.captureScreenshot",
                 json!({"format": "png", "captureBeyondViewport": true}),

@@ -269,3 +269,18 @@ pub fn totp(
         .build_noncompliant();
     Ok(token.generate(at).to_string())
 }
+
+/// The kind of an outcome, as the contract names it.
+#[must_use]
+pub fn kind(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Allow(_) => "allow",
+        Outcome::Challenge(_) => "challenge",
+        Outcome::Pending(_) => "pending",
+        Outcome::Enrol(_) => "enrol",
+        Outcome::Deny(_) => "deny",
+        Outcome::Done(_) => "done",
+        Outcome::Delegate(_) => "delegate",
+        Outcome::Other(_) => "other",
+    }
+}

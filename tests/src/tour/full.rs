@@ -12,12 +12,12 @@ use cofactor_guest::account::{
 use cofactor_guest::identifier::Identifier;
 use cofactor_guest::methods::{self, totp};
 use cofactor_guest::reason::Reason;
-use cofactor_runtime::contract::{Context, Event, Fault, Outcome};
+use cofactor_runtime::contract::{Context, Event, Fault};
 use cofactor_runtime::plugin::{Plugin, PluginError, Policy};
 use serde_json::json;
 
 use super::{Move, POLICY, SecurityKey, Tour};
-use crate::scenario::plugin;
+use crate::scenario::{kind, plugin};
 
 /// Something that is asked of a component with one method.
 pub struct Operation {
@@ -465,17 +465,3 @@ resync-window = 1000
 look-ahead = 100
 resync-window = 1000
 ";
-
-/// The kind of an outcome, as the contract names it.
-fn kind(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Allow(_) => "allow",
-        Outcome::Challenge(_) => "challenge",
-        Outcome::Pending(_) => "pending",
-        Outcome::Enrol(_) => "enrol",
-        Outcome::Deny(_) => "deny",
-        Outcome::Done(_) => "done",
-        Outcome::Delegate(_) => "delegate",
-        Outcome::Other(_) => "other",
-    }
-}

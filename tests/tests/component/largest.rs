@@ -13,7 +13,7 @@ use cofactor_guest::methods::{hotp, totp};
 use cofactor_guest::policy::Algorithm as Digest;
 use cofactor_runtime::contract::{
     Action, Administration, AdministrationChange, Answer, Choice, Claims, EnrolmentRequest,
-    Issuance, Management, ManagementChange, Outcome, Proof, Request,
+    Issuance, Management, ManagementChange, Proof, Request,
 };
 use cofactor_tests::scenario::{self, Scenario, answer, begin};
 use totp_rs::Algorithm;
@@ -286,20 +286,6 @@ impl Largest {
             generation: self.session().generation,
             ended: false,
         }
-    }
-}
-
-/// The kind of an outcome, as the contract names it.
-pub(crate) fn kind(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Allow(_) => "allow",
-        Outcome::Challenge(_) => "challenge",
-        Outcome::Pending(_) => "pending",
-        Outcome::Enrol(_) => "enrol",
-        Outcome::Deny(_) => "deny",
-        Outcome::Done(_) => "done",
-        Outcome::Delegate(_) => "delegate",
-        Outcome::Other(_) => "other",
     }
 }
 

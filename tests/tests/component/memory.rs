@@ -3,7 +3,7 @@
 use cofactor_runtime::contract::Verdict;
 use cofactor_runtime::plugin::{Options, Plugin};
 use cofactor_tests::heap::{PAGES, with_pages};
-use cofactor_tests::scenario::{Scenario, begin, plugin};
+use cofactor_tests::scenario::{Scenario, begin, kind, plugin};
 use cofactor_tests::tour::{OPERATIONS, largest_policy};
 use wasmtime::{Config, Engine, Module};
 
@@ -39,7 +39,7 @@ fn one_page_less_is_too_little() {
     let policy = small.compile_policy("").unwrap().unwrap();
     let event = it.event(begin(Some(&it.code(0).unwrap())));
     let stepped = small.step(&policy, &it.context(), it.record.as_deref(), &event);
-    assert_eq!(largest::kind(&stepped.unwrap().outcome), "allow");
+    assert_eq!(kind(&stepped.unwrap().outcome), "allow");
 
     let mut failed = every_operation(&small, "totp");
     failed.extend(every_method(&small));
@@ -69,14 +69,14 @@ fn every_operation(plugin: &Plugin, method: &'static str) -> Vec<String> {
         } else {
             it.steps()
         };
-        for (name, action, kind) in steps {
+        for (name, action, expected) in steps {
             let event = it.scenario.event(action);
             let context = it.scenario.context();
             let stepped = plugin.step(&policy, &context, it.scenario.record.as_deref(), &event);
             note(
                 &name,
                 match stepped {
-                    Ok(stepped) if largest::kind(&stepped.outcome) == kind => Ok(()),
+                    Ok(stepped) if kind(&stepped.outcome) == expected => Ok(()),
                     other => Err(format!("{other:?}")),
                 },
             );

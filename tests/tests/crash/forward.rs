@@ -1,9 +1,8 @@
 //! Approvals on their way from one account to another: delivered, also after a crash, and counted once (M11).
 
-use std::time::{Duration, Instant};
-
 use cofactor_runtime::contract::{Action, Approval, SignIn};
 use cofactor_tests::api::{Client, Reply};
+use cofactor_tests::program::wait_for;
 use serde_json::json;
 
 use crate::place::{self, Place};
@@ -42,21 +41,15 @@ fn waiting(client: &mut Client) -> String {
 
 /// Asks until the sign-in is let in.
 fn let_in(client: &mut Client, challenge: &str) {
-    let patience = Instant::now() + Duration::from_secs(20);
-    loop {
+    wait_for("the approval", || {
         let reply = client
             .act("alice", &Action::Poll(challenge.to_owned()))
             .unwrap();
-        if reply.allowed() {
-            return;
-        }
-        assert!(
-            reply.body["outcome"].get("pending").is_some() && Instant::now() < patience,
-            "{}",
-            reply.body
-        );
-        std::thread::sleep(Duration::from_millis(100));
-    }
+        let pending = reply.body["outcome"].get("pending").is_some();
+        assert!(reply.allowed() || pending, "{}", reply.body);
+        reply.allowed().then_some(())
+    })
+    .unwrap();
 }
 
 #[test]
