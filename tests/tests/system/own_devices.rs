@@ -73,14 +73,18 @@ fn everything_is_listed_and_can_be_changed() -> Tested {
     Ok(())
 }
 
+/// An application behind nginx under this file's policy.
+fn guarded() -> anyhow::Result<Option<cofactor_tests::nginx::Guarded>> {
+    cofactor_tests::nginx::Guarded::start(&cofactor_tests::nginx::Site {
+        policy: POLICY.to_owned(),
+        ..Default::default()
+    })
+}
+
 /// The form of what is shown once, sent again: the codes are nowhere any more.
 #[test]
 fn what_is_shown_once_is_not_shown_again_and_not_kept() -> Tested {
-    let site = cofactor_tests::nginx::Site {
-        policy: POLICY.to_owned(),
-        ..Default::default()
-    };
-    let Some(site) = cofactor_tests::nginx::Guarded::start(&site)? else {
+    let Some(site) = guarded()? else {
         return Ok(());
     };
     let (mut alice, mut phone) = super::with_device(&site, super::ALICE)?;
@@ -103,11 +107,7 @@ fn what_is_shown_once_is_not_shown_again_and_not_kept() -> Tested {
 
 #[test]
 fn by_07_signing_out_everywhere_forgets_this_browser_too() -> Tested {
-    let site = cofactor_tests::nginx::Site {
-        policy: POLICY.to_owned(),
-        ..Default::default()
-    };
-    let Some(site) = cofactor_tests::nginx::Guarded::start(&site)? else {
+    let Some(site) = guarded()? else {
         return Ok(());
     };
     let (mut alice, mut phone) = super::with_device(&site, super::ALICE)?;
