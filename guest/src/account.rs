@@ -185,7 +185,7 @@ impl Account {
 
     /// Writes the newest version.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Writer::new();
+        let mut out = Writer::new(USUAL_ROOM);
         out.raw(MAGIC);
         out.u16(2);
         v2::write(self, &mut out);
@@ -194,7 +194,7 @@ impl Account {
 
     /// How many octets the credentials fill.
     pub fn credential_octets(&self) -> usize {
-        let mut out = Writer::new();
+        let mut out = Writer::new(USUAL_ROOM);
         v2::write_credentials(&self.credentials, &mut out);
         out.into_bytes().len()
     }
@@ -332,6 +332,9 @@ impl RecordError {
 }
 
 const MAGIC: &[u8] = b"cfac";
+
+/// Holds an account with some credentials and open challenges.
+const USUAL_ROOM: usize = 1536;
 
 /// Drops from the front until `most` are left.
 fn keep_last<T>(list: &mut Vec<T>, most: usize) {

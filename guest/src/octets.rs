@@ -6,10 +6,10 @@ use crate::account::RecordError;
 pub(crate) struct Writer(Vec<u8>);
 
 impl Writer {
+    /// With room for so many octets: what is known to be enough is allocated once.
     #[inline]
-    pub(crate) fn new() -> Self {
-        // Enough for an account with two credentials: one allocation in the common case.
-        Self(Vec::with_capacity(1024))
+    pub(crate) fn new(room: usize) -> Self {
+        Self(Vec::with_capacity(room))
     }
 
     #[inline]

@@ -47,7 +47,7 @@ pub struct State {
 impl State {
     /// The octets that a record carries.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Writer::new();
+        let mut out = Writer::new(128);
         self.kept.write(&mut out);
         out.short(self.application.as_bytes());
         out.into_bytes()

@@ -64,7 +64,7 @@ impl State {
 
     /// The octets that a record carries.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Writer::new();
+        let mut out = Writer::new(128);
         self.token.write(&mut out);
         out.u64(self.counter);
         out.optional(self.seen.as_ref(), |(counter, at), out| {

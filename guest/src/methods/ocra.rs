@@ -87,7 +87,7 @@ impl State {
 
     /// The octets that a record carries.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Writer::new();
+        let mut out = Writer::new(128);
         out.short(self.suite.text().as_bytes());
         out.short(self.secret.as_bytes());
         out.u64(self.counter);

@@ -50,7 +50,7 @@ pub(super) struct Told {
 impl Asked {
     /// The octets that a challenge carries.
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut out = Writer::new();
+        let mut out = Writer::new(128);
         out.optional(self.code.as_ref(), |(digits, kept), out| {
             out.u8(*digits);
             kept.write(out);

@@ -51,7 +51,7 @@ pub struct State {
 impl State {
     /// The octets that a record carries.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Writer::new();
+        let mut out = Writer::new(128);
         out.u32(self.key);
         out.list(&self.digests, |digest, out| out.raw(digest));
         out.u16(self.used);

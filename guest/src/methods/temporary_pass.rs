@@ -53,7 +53,7 @@ pub struct State {
 impl State {
     /// The octets that a record carries.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Writer::new();
+        let mut out = Writer::new(128);
         self.kept.write(&mut out);
         out.u8(self.characters);
         out.u64(self.expires);

@@ -73,7 +73,7 @@ impl State {
 
     /// The octets that a record carries.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Writer::new();
+        let mut out = Writer::new(128);
         self.token.write(&mut out);
         out.u16(self.period);
         out.u64(self.next_step);

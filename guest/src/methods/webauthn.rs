@@ -86,7 +86,7 @@ struct Kept {
 
 impl State {
     fn encode(&self) -> Vec<u8> {
-        let mut out = Writer::new();
+        let mut out = Writer::new(128);
         self.key.write(&mut out);
         out.long(&self.id);
         out.raw(&self.handle);

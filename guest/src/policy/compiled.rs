@@ -78,13 +78,12 @@ pub fn decode(bytes: &[u8]) -> Result<Policy<'_>, CompiledPolicyError> {
         .ok_or(CompiledPolicyError::Length)?;
     let mut policy = Policy::default();
     keys::put_back(&mut policy, numbers).map_err(CompiledPolicyError::OutOfRange)?;
-    for key in &TEXTS {
-        let text = core::str::from_utf8(long(&mut rest)?)
+    texts::put_back(&mut policy, |path| {
+        core::str::from_utf8(long(&mut rest)?)
             .ok()
             .filter(|text| text.len() <= texts::MAX_TEXT)
-            .ok_or(CompiledPolicyError::OutOfRange(key.path))?;
-        (key.set)(&mut policy, text);
-    }
+            .ok_or(CompiledPolicyError::OutOfRange(path))
+    })?;
     policy.locations.0 = long(&mut rest)?;
     policy.strengths.0 = long(&mut rest)?;
     policy.rules.0 = long(&mut rest)?;

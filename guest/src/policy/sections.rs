@@ -427,7 +427,7 @@ impl<'a> Iterator for Entries<'a> {
 }
 
 fn put(section: &mut Vec<u8>, write: impl FnOnce(&mut Writer)) {
-    let mut out = Writer::new();
+    let mut out = Writer::new(1024);
     write(&mut out);
     let entry = out.into_bytes();
     // The document's parser keeps entries and sections far below what two octets count.

@@ -24,22 +24,40 @@ pub(crate) struct Text {
 /// Longest text or list, in octets.
 pub(crate) const MAX_TEXT: usize = 2048;
 
-/// All of them, in the order of docs/policy.md. The compiled form has them in this order.
+macro_rules! texts {
+    ($(($path:literal $most:literal $check:ident => $table:ident.$field:ident; $help:literal),)+) => {
+        /// All of them, in the order of docs/policy.md. The compiled form has them in this order.
+        pub(crate) static TEXTS: [Text; [$($path),+].len()] = [$(Text {
+            path: $path,
+            most: $most,
+            check: $check,
+            help: $help,
+            get: |policy| policy.$table.$field,
+            set: |policy, text| policy.$table.$field = text,
+        }),+];
+
+        /// Puts all of them back, as `next` reads them one after the other. Every step does so: without calls through [`Text`], each
+        /// of which would cost the engine a look into its tables.
+        pub(crate) fn put_back<'a, E>(
+            policy: &mut Policy<'a>,
+            mut next: impl FnMut(&'static str) -> Result<&'a str, E>,
+        ) -> Result<(), E> {
+            $(policy.$table.$field = next($path)?;)+
+            Ok(())
+        }
+    };
+}
+
 #[rustfmt::skip]
-pub(crate) static TEXTS: [Text; 8] = [
-    Text { path: "enrolment.issuer", most: 1, check: issuer, help: "a name of 1 to 64 octets, without a colon, such as \"Example Ltd\"",
-        get: |p| p.enrolment.issuer, set: |p, text| p.enrolment.issuer = text },
-    Text { path: "voice.digits", most: 1, check: keys, help: "1 to 16 digits", get: |p| p.voice.digits, set: |p, text| p.voice.digits = text },
-    Text { path: "voice.fraud-code", most: 1, check: keys, help: "1 to 16 digits, or \"\" for none", get: |p| p.voice.fraud_code, set: |p, text| p.voice.fraud_code = text },
-    Text { path: "voice.caller-id", most: 1, check: number, help: "a number such as \"+4930123456\"", get: |p| p.voice.caller_id, set: |p, text| p.voice.caller_id = text },
-    Text { path: "sends.countries", most: 64, check: calling_code, help: "a list of country calling codes, such as [\"49\", \"1\"]",
-        get: |p| p.sends.countries, set: |p, text| p.sends.countries = text },
-    Text { path: "webauthn.rp-id", most: 1, check: domain, help: "the domain of the protected site, such as \"example.com\"",
-        get: |p| p.webauthn.rp_id, set: |p, text| p.webauthn.rp_id = text },
-    Text { path: "webauthn.origins", most: 16, check: origin, help: "a list of origins, such as [\"https://app.example.com\"]",
-        get: |p| p.webauthn.origins, set: |p, text| p.webauthn.origins = text },
-    Text { path: "webauthn.aaguids", most: 32, check: aaguid, help: "a list of AAGUIDs, such as [\"cb69481e-8ff7-4039-93ec-0a2729a154a8\"]",
-        get: |p| p.webauthn.aaguids, set: |p, text| p.webauthn.aaguids = text },
+texts![
+    ("enrolment.issuer" 1 issuer => enrolment.issuer; "a name of 1 to 64 octets, without a colon, such as \"Example Ltd\""),
+    ("voice.digits" 1 keys => voice.digits; "1 to 16 digits"),
+    ("voice.fraud-code" 1 keys => voice.fraud_code; "1 to 16 digits, or \"\" for none"),
+    ("voice.caller-id" 1 number => voice.caller_id; "a number such as \"+4930123456\""),
+    ("sends.countries" 64 calling_code => sends.countries; "a list of country calling codes, such as [\"49\", \"1\"]"),
+    ("webauthn.rp-id" 1 domain => webauthn.rp_id; "the domain of the protected site, such as \"example.com\""),
+    ("webauthn.origins" 16 origin => webauthn.origins; "a list of origins, such as [\"https://app.example.com\"]"),
+    ("webauthn.aaguids" 32 aaguid => webauthn.aaguids; "a list of AAGUIDs, such as [\"cb69481e-8ff7-4039-93ec-0a2729a154a8\"]"),
 ];
 
 /// The key of this path.

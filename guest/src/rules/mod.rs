@@ -121,29 +121,31 @@ pub(crate) fn enrollable(
     demand::enrollable(policy, origin, account, at).unwrap_or(Methods::NONE)
 }
 
-/// One thing that can let the user pass on the first factor.
-type Judge = fn(&Circumstances<'_>, &Account) -> Result<Option<Skip>, Reason>;
-
 /// What lets the user pass on the first factor. A decoy is nobody, and is never let in.
 fn skip(
     about: &Circumstances<'_>,
     account: &Account,
     demands: &Demands<'_>,
 ) -> Result<Option<Skip>, Reason> {
-    let judges: [Judge; 5] = [
-        state::exempts,
-        bypass::lets_pass,
-        device::lets_pass,
-        rule::lets_pass,
-        state::puts_off,
-    ];
     let mut first = None;
-    for judge in judges {
-        // All of them are asked where somebody wants to know what each one says.
-        if first.is_none() || about.trace.is_some() {
-            let skip = judge(about, account)?;
-            first = first.or(skip);
-        }
-    }
+    first = or(first, about, || state::exempts(about, account))?;
+    first = or(first, about, || bypass::lets_pass(about, account))?;
+    first = or(first, about, || device::lets_pass(about, account))?;
+    first = or(first, about, || rule::lets_pass(about, account))?;
+    first = or(first, about, || state::puts_off(about, account))?;
     Ok(first.filter(|_| !demands.more && !account.decoy))
+}
+
+/// Asks the next thing that can let the user pass, if none before did. All of them are asked where somebody wants to know what
+/// each one says.
+fn or(
+    first: Option<Skip>,
+    about: &Circumstances<'_>,
+    judge: impl FnOnce() -> Result<Option<Skip>, Reason>,
+) -> Result<Option<Skip>, Reason> {
+    if first.is_some() && about.trace.is_none() {
+        return Ok(first);
+    }
+    let skip = judge()?;
+    Ok(first.or(skip))
 }

@@ -88,13 +88,15 @@ pub(super) fn need(
     let policy = about.policy;
     let usable = usable(about, demands);
     let reaches = |set: Methods, verified: bool| {
-        level(policy, set, verified).max(program_level(set)) >= demands.level
+        level(policy, set, verified).max(program_level(set.natures())) >= demands.level
     };
     let alone = |verified: bool| {
-        let numbers = usable.natures().map(|nature| nature.number);
-        numbers
-            .filter(|number| reaches(Methods::of(*number), verified))
-            .fold(Methods::NONE, Methods::with)
+        let alone = |nature: &&'static Nature| {
+            let one = || core::iter::once(*nature);
+            level_of_natures(policy, one(), verified).max(program_level(one())) >= demands.level
+        };
+        let numbers = usable.natures().filter(alone).map(|nature| nature.number);
+        numbers.fold(Methods::NONE, Methods::with)
     };
     let alone_verified = alone(true);
     let mut need = Need {
@@ -170,8 +172,8 @@ fn usable(about: &Circumstances<'_>, demands: &Demands<'_>) -> Methods {
 
 /// A program is asked for one thing, since it cannot be asked for two: that stands for a second factor with it, and for
 /// nothing in a session.
-fn program_level(proved: Methods) -> u8 {
-    if proved.natures().any(|nature| nature.for_programs) {
+fn program_level(mut proved: impl Iterator<Item = &'static Nature>) -> u8 {
+    if proved.any(|nature| nature.for_programs) {
         2
     } else {
         1
@@ -186,9 +188,17 @@ pub(crate) fn level_of(policy: &Policy<'_>, grant: &Grant) -> u8 {
 /// The level that methods reach: none above the first factor's without a factor of another class (S29). A passkey that verified
 /// its user is two, if the policy says so (M02).
 fn level(policy: &Policy<'_>, proved: Methods, user_verified: bool) -> u8 {
+    level_of_natures(policy, proved.natures(), user_verified)
+}
+
+fn level_of_natures(
+    policy: &Policy<'_>,
+    proved: impl Iterator<Item = &'static Nature>,
+    user_verified: bool,
+) -> u8 {
     let mut classes = class_bit(policy.accounts.first_factor);
     let mut level = 1;
-    for nature in proved.natures() {
+    for nature in proved {
         let class = class_of(policy, nature);
         if class != Class::None {
             classes |= class_bit(class);

@@ -135,7 +135,6 @@ fn judge(
         return Attempt::Rejected(Reason::Blocked);
     }
     let account_locked = account.failures.refusal(step.at).is_some();
-    let answers = |credential: &Credential| scope.answers(credential);
     // What fits none, because of its length or its characters, is meant for all of them. What fits one that is refused for
     // now is not meant for the others: or guesses at one token would lock them all.
     let challenge = scope.challenge;
@@ -165,16 +164,26 @@ fn judge(
             .zip(method)
             .is_some_and(|((_, code), method)| method.fits(credential, code))
     };
-    let fits_one = account
+    let fitting: Vec<bool> = account
         .credentials
         .iter()
-        .any(|credential| answers(credential) && fits(credential));
+        .map(|credential| scope.answers(credential) && fits(credential))
+        .collect();
+    let fits_one = fitting.contains(&true);
     // Programs try an old password for days: what fits none is no guess at what people type.
     let programs = scope.need.methods.natures().any(|it| it.for_programs);
-    let meant = |credential: &Credential| {
-        answers(credential)
-            && (fits(credential) || (!fits_one && (!programs || is_for_programs(credential))))
-    };
+    let meant: Vec<&Credential> = account
+        .credentials
+        .iter()
+        .zip(fitting)
+        .filter(|(credential, fits)| {
+            *fits
+                || (!fits_one
+                    && scope.answers(credential)
+                    && (!programs || is_for_programs(credential)))
+        })
+        .map(|(credential, _)| credential)
+        .collect();
     let refusal = |credential: &Credential| {
         // What nobody can guess needs no protection from guesses, and lets its owner in while others guess (BF-08).
         if account_locked && is_guessable(credential) {
@@ -185,16 +194,13 @@ fn judge(
             .flatten();
         pin.or_else(|| credential.failures.refusal(step.at))
     };
-    let tried = |credential: &Credential| meant(credential) && refusal(credential).is_none();
-    let tried: Vec<CredentialId> = account
-        .credentials
+    let tried: Vec<CredentialId> = meant
         .iter()
-        .filter(|credential| tried(credential))
+        .filter(|credential| refusal(credential).is_none())
         .map(|credential| credential.id)
         .collect();
     if tried.is_empty() {
-        let mut meant = account.credentials.iter().filter(|it| meant(it));
-        let reason = meant.find_map(refusal);
+        let reason = meant.into_iter().find_map(refusal);
         return Attempt::Rejected(reason.unwrap_or(if programs {
             Reason::IncorrectCode
         } else {

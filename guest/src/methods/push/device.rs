@@ -50,7 +50,7 @@ impl Device {
 
     /// The octets that a record carries.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Writer::new();
+        let mut out = Writer::new(128);
         out.u8(self.kind as u8);
         out.short(&self.key);
         out.long(self.token.as_bytes());

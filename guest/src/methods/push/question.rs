@@ -141,7 +141,7 @@ impl Put {
 
     /// What a challenge keeps.
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut out = Writer::new();
+        let mut out = Writer::new(128);
         match &self.matched {
             Matched::Number(number) => {
                 out.u8(0);
