@@ -4,7 +4,7 @@ use std::fmt;
 
 use wasmtime::Trap;
 
-use super::INTERFACE;
+use super::export::INTERFACE;
 use crate::contract::Fault;
 
 /// Why a component was not loaded. Whatever ran before goes on running.

@@ -1,6 +1,6 @@
 //! The engine: loads a component once and runs each call in an instance of its own.
 //!
-//! The linker is empty and stays empty, memory is fixed, fuel is bounded for each kind of call, and an instance is thrown
+//! The linker is empty and stays empty, memory is bounded, fuel is bounded for each kind of call, and an instance is thrown
 //! away after one call: nothing of one user is in memory when another user's request runs. A trap, an exceeded bound or
 //! a malformed answer is a [`Fault`](PluginError::Fault), which denies.
 
@@ -8,14 +8,13 @@ mod answer;
 mod bounds;
 mod engine;
 mod error;
+mod export;
 mod fuel;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sha2::{Digest, Sha256};
-use wasmtime::component::{
-    Component, ComponentExportIndex, ComponentNamedList, InstancePre, Lift, Linker, Lower,
-};
+use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime::{Engine, ResourceLimiter, Store};
 
 use crate::contract::{
@@ -29,9 +28,7 @@ pub use fuel::Fuel;
 
 use engine::{Limits, Permit, config};
 use error::{classify, describe_error};
-
-/// The interface that a component exports.
-const INTERFACE: &str = "cofactor:mfa/verifier@0.1.0";
+use export::{Export, Exports, Function};
 
 /// How the engine is set up.
 #[derive(Clone, Debug)]
@@ -85,15 +82,6 @@ pub struct Plugin {
     instances: usize,
 }
 
-struct Exports {
-    describe: ComponentExportIndex,
-    compile_policy: ComponentExportIndex,
-    step: ComponentExportIndex,
-    authorize: ComponentExportIndex,
-    explain: ComponentExportIndex,
-    view: ComponentExportIndex,
-}
-
 impl Plugin {
     /// Checks, compiles and asks a component what it is. Takes about a tenth of a second.
     ///
@@ -130,8 +118,13 @@ impl Plugin {
         let instance = Linker::<Limits>::new(&engine)
             .instantiate_pre(&component)
             .map_err(|error| LoadError::Resources(describe_error(&error)))?;
+        let mut store = new_store(&engine, options.memory, options.fuel.describe)
+            .map_err(LoadError::Describe)?;
+        let first = instance
+            .instantiate(&mut store)
+            .map_err(|error| LoadError::Resources(describe_error(&error)))?;
         let mut plugin = Self {
-            exports: Exports::of(&component)?,
+            exports: Exports::of(&component, &first, &mut store)?,
             instance,
             engine,
             digest,
@@ -150,9 +143,9 @@ impl Plugin {
             busy: AtomicUsize::new(0),
             instances: usize::try_from(options.instances.max(1)).unwrap_or(1),
         };
-        plugin.check_types()?;
+        drop(store);
         let (description,) = plugin
-            .call::<(), (Description,)>(&plugin.exports.describe, (), plugin.fuel.describe)
+            .call(&plugin.exports.describe, (), plugin.fuel.describe)
             .map_err(LoadError::Describe)?
             .0;
         plugin.description = description;
@@ -199,12 +192,11 @@ impl Plugin {
         document: &str,
     ) -> Result<(Result<Policy, Vec<PolicyError>>, u64), PluginError> {
         bounds::check_policy_source(document)?;
-        let ((compiled,), fuel) = self
-            .call::<(&str,), (Result<CompiledPolicy, Vec<PolicyError>>,)>(
-                &self.exports.compile_policy,
-                (document,),
-                self.fuel.compile_policy,
-            )?;
+        let ((compiled,), fuel) = self.call(
+            &self.exports.compile_policy,
+            (document,),
+            self.fuel.compile_policy,
+        )?;
         match compiled {
             Ok(compiled) => {
                 answer::check_compiled(&compiled)?;
@@ -248,12 +240,11 @@ impl Plugin {
         bounds::check_context(context)?;
         bounds::check_account(account)?;
         check_event(event)?;
-        let ((result,), fuel) = self
-            .call::<(&Context, Option<&[u8]>, &Event), (Result<Transition, Fault>,)>(
-                &self.exports.step,
-                (context, account, event),
-                self.fuel.of(&event.action),
-            )?;
+        let ((result,), fuel) = self.call(
+            &self.exports.step,
+            (context, account, event),
+            self.fuel.of(&event.action),
+        )?;
         if let Err(Fault::Unobserved(asked)) = &result {
             answer::check_unobserved(asked)?;
         }
@@ -292,12 +283,11 @@ impl Plugin {
         bounds::check_standing(context)?;
         bounds::check_claims(session)?;
         bounds::check_request(request)?;
-        let ((result,), fuel) = self
-            .call::<(&Context, &Claims, &Request), (Result<Verdict, Fault>,)>(
-                &self.exports.authorize,
-                (context, session, request),
-                self.fuel.authorize,
-            )?;
+        let ((result,), fuel) = self.call(
+            &self.exports.authorize,
+            (context, session, request),
+            self.fuel.authorize,
+        )?;
         let verdict = result.map_err(PluginError::Component)?;
         answer::check_verdict(&verdict, session)?;
         Ok((verdict, fuel))
@@ -318,12 +308,11 @@ impl Plugin {
         bounds::check_context(context)?;
         bounds::check_account(account)?;
         check_event(event)?;
-        let ((result,), _) = self
-            .call::<(&Context, Option<&[u8]>, &Event), (Result<Explanation, Fault>,)>(
-                &self.exports.explain,
-                (context, account, event),
-                self.fuel.explain,
-            )?;
+        let ((result,), _) = self.call(
+            &self.exports.explain,
+            (context, account, event),
+            self.fuel.explain,
+        )?;
         let explanation = result.map_err(PluginError::Component)?;
         answer::check_explanation(&explanation)?;
         Ok(explanation)
@@ -343,11 +332,7 @@ impl Plugin {
     /// As [`Plugin::view`].
     pub fn view_metered(&self, account: &[u8]) -> Result<(AccountView, u64), PluginError> {
         bounds::check_account(Some(account))?;
-        let ((result,), fuel) = self.call::<(&[u8],), (Result<AccountView, Fault>,)>(
-            &self.exports.view,
-            (account,),
-            self.fuel.view,
-        )?;
+        let ((result,), fuel) = self.call(&self.exports.view, (account,), self.fuel.view)?;
         let view = result.map_err(PluginError::Component)?;
         answer::check_view(&view)?;
         Ok((view, fuel))
@@ -363,100 +348,31 @@ impl Plugin {
         ))))
     }
 
-    /// Looks at the types of every export once, so that a call can only fail by what the component does.
-    fn check_types(&self) -> Result<(), LoadError> {
-        let contract = |error: wasmtime::Error| LoadError::Contract(describe_error(&error));
-        let mut store = self
-            .store(self.fuel.describe)
-            .map_err(LoadError::Describe)?;
-        let it = self
-            .instance
-            .instantiate(&mut store)
-            .map_err(|error| LoadError::Resources(describe_error(&error)))?;
-        it.get_typed_func::<(), (Description,)>(&mut store, &self.exports.describe)
-            .map_err(contract)?;
-        it.get_typed_func::<(&str,), (Result<CompiledPolicy, Vec<PolicyError>>,)>(
-            &mut store,
-            &self.exports.compile_policy,
-        )
-        .map_err(contract)?;
-        it.get_typed_func::<(&Context, Option<&[u8]>, &Event), (Result<Transition, Fault>,)>(
-            &mut store,
-            &self.exports.step,
-        )
-        .map_err(contract)?;
-        it.get_typed_func::<(&Context, &Claims, &Request), (Result<Verdict, Fault>,)>(
-            &mut store,
-            &self.exports.authorize,
-        )
-        .map_err(contract)?;
-        it.get_typed_func::<(&Context, Option<&[u8]>, &Event), (Result<Explanation, Fault>,)>(
-            &mut store,
-            &self.exports.explain,
-        )
-        .map_err(contract)?;
-        it.get_typed_func::<(&[u8],), (Result<AccountView, Fault>,)>(
-            &mut store,
-            &self.exports.view,
-        )
-        .map_err(contract)?;
-        Ok(())
-    }
-
     /// One call in an instance of its own, and the fuel that it took.
-    fn call<Params, Results>(
+    fn call<F: Function>(
         &self,
-        export: &ComponentExportIndex,
-        params: Params,
+        export: &Export<F>,
+        params: F::Params<'_>,
         fuel: u64,
-    ) -> Result<(Results, u64), PluginError>
-    where
-        Params: ComponentNamedList + Lower,
-        Results: ComponentNamedList + Lift,
-    {
+    ) -> Result<(F::Results, u64), PluginError> {
         let _permit = Permit::take(&self.busy, self.instances)?;
-        let mut store = self.store(fuel)?;
+        let mut store = new_store(&self.engine, self.memory, fuel)?;
         let instance = self
             .instance
             .instantiate(&mut store)
             .map_err(|error| classify(&error))?;
-        let function = instance
-            .get_typed_func::<Params, Results>(&mut store, export)
-            .map_err(|error| classify(&error))?;
-        let results = function
-            .call(&mut store, params)
+        let results = export
+            .call(&instance, &mut store, params)
             .map_err(|error| classify(&error))?;
         let left = store.get_fuel().unwrap_or(0);
         Ok((results, fuel.saturating_sub(left)))
     }
-
-    fn store(&self, fuel: u64) -> Result<Store<Limits>, PluginError> {
-        let mut store = Store::new(&self.engine, Limits::new(self.memory));
-        store.limiter(|limits| limits as &mut dyn ResourceLimiter);
-        store.set_fuel(fuel).map_err(|error| classify(&error))?;
-        store.set_hostcall_fuel(bounds::MAX_ANSWER);
-        Ok(store)
-    }
 }
 
-impl Exports {
-    fn of(component: &Component) -> Result<Self, LoadError> {
-        let missing = |name: &str| LoadError::Contract(format!("`{name}` is missing"));
-        let interface = component
-            .get_export_index(None, INTERFACE)
-            .ok_or_else(|| missing(INTERFACE))?;
-        let of = |name: &str| {
-            component
-                .get_export_index(Some(&interface), name)
-                .ok_or_else(|| missing(name))
-        };
-        Ok(Self {
-            describe: of("describe")?,
-            compile_policy: of("compile-policy")?,
-            step: of("step")?,
-            authorize: of("authorize")?,
-            explain: of("explain")?,
-            view: of("view")?,
-        })
-    }
+fn new_store(engine: &Engine, memory: usize, fuel: u64) -> Result<Store<Limits>, PluginError> {
+    let mut store = Store::new(engine, Limits::new(memory));
+    store.limiter(|limits| limits as &mut dyn ResourceLimiter);
+    store.set_fuel(fuel).map_err(|error| classify(&error))?;
+    store.set_hostcall_fuel(bounds::MAX_ANSWER);
+    Ok(store)
 }
