@@ -199,6 +199,13 @@ impl Account {
         out.into_bytes().len()
     }
 
+    /// Whether another credential leaves them within [`MAX_CREDENTIAL_OCTETS`].
+    pub fn has_room(&self, another: &Credential) -> bool {
+        let mut out = Writer::new(USUAL_ROOM);
+        v2::write_credential(another, &mut out);
+        self.credential_octets() + out.into_bytes().len() <= MAX_CREDENTIAL_OCTETS
+    }
+
     /// Whether a sign-in at `at` is refused, whatever is given.
     pub fn is_blocked(&self, at: u64) -> bool {
         self.blocked.is_some_and(|block| block.holds(at))

@@ -292,3 +292,58 @@ fn fitting(account: &mut Account) -> Result<Vec<u8>, Fault> {
         account.challenges.remove(0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::fitting;
+    use crate::account::{Account, Challenge, Credential, MAX_RECORD, Sealed};
+    use crate::contract::Fault;
+    use crate::identifier::Identifier;
+    use crate::throttle::Failures;
+
+    /// An account with these challenges, whose record is so many octets too large as soon as one is open.
+    fn crowded(open: &[u8], excess: usize) -> Account {
+        let challenge = |number: &u8| Challenge {
+            id: Identifier([*number; 16]),
+            ..Challenge::default()
+        };
+        let account = |challenges, filler| Account {
+            challenges,
+            credentials: vec![Credential {
+                id: Identifier::default(),
+                method: 1,
+                label: "x".to_owned(),
+                created: 0,
+                last_used: None,
+                usable_from: 0,
+                failures: Failures::default(),
+                state: Sealed::new(vec![0; filler]),
+            }],
+            ..Account::new(0)
+        };
+        let least = account(vec![challenge(&0)], 0).encode().len();
+        let open = open.iter().map(challenge).collect();
+        account(open, MAX_RECORD + excess - least)
+    }
+
+    #[test]
+    fn ch_07_the_oldest_challenges_go_from_a_record_that_is_too_large() {
+        for open in [&[1][..], &[2, 1], &[3, 2, 1]] {
+            let mut account = crowded(open, 0);
+            let fits = fitting(&mut account).is_ok_and(|bytes| bytes.len() == MAX_RECORD);
+            assert!(fits, "{open:?}");
+            let left = account.challenges.iter().map(|it| it.id);
+            assert!(left.eq([Identifier([1; 16])]), "{:?}", account.challenges);
+        }
+        assert!(fitting(&mut crowded(&[], 0)).is_ok());
+    }
+
+    /// The newest is the one that the user is about to answer: without it the step would come to nothing.
+    #[test]
+    fn a_record_that_has_no_room_for_the_newest_challenge_is_a_fault() {
+        for open in [&[1][..], &[2, 1], &[3, 2, 1]] {
+            let fault = fitting(&mut crowded(open, 1));
+            assert!(matches!(fault, Err(Fault::Other(_))), "{open:?}: {fault:?}");
+        }
+    }
+}

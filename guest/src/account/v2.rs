@@ -158,7 +158,7 @@ fn read_pin(rest: &mut Reader<'_>) -> Result<Pin, RecordError> {
     })
 }
 
-fn write_credential(credential: &Credential, out: &mut Writer) {
+pub(super) fn write_credential(credential: &Credential, out: &mut Writer) {
     out.raw(&credential.id.0);
     out.u8(credential.method);
     out.short(credential.label.as_bytes());

@@ -165,16 +165,16 @@ pub(super) fn wished(scene: &Scene<'_>, wish: &Wish<'_>) -> Result<Number, Refus
 pub(super) fn invented(scene: &Scene<'_>) -> Result<Number, Refusal> {
     let mut countries = texts::lines(scene.policy.sends.countries);
     let country = countries.next().unwrap_or("1");
+    let length = if country.starts_with('1') {
+        11 - country.len().min(4)
+    } else {
+        9
+    };
     // Now and then one falls into a premium range, and is not taken.
     for turn in 0..8_u8 {
         let label = ["decoy number ", &turn.to_string()].concat();
         let octets = scene.seed.expand::<8>(&label).map_err(Refusal::Fault)?;
-        let value = u64::from_le_bytes(octets) % 1_000_000_000;
-        let length = if country.starts_with('1') {
-            11 - country.len().min(4)
-        } else {
-            9
-        };
+        let value = u64::from_le_bytes(octets) % 10_u64.pow(length as u32);
         let text = format!("+{country}{value:0length$}");
         if let Some(number) = Number::parse(&text).filter(|it| it.country() == country) {
             return Ok(number);

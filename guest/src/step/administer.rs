@@ -66,7 +66,6 @@ pub(super) fn administer(
                     return Ok(refuse(Reason::ImportInvalid, facts, notes));
                 }
             };
-            created(step, &facts, notes);
             return Ok(enrol::issue(
                 step,
                 account,
@@ -109,7 +108,6 @@ pub(super) fn administer(
             };
             let credential = enrol::credential(step, method, issuance.label.clone(), draft.state)?;
             let facts = facts();
-            created(step, &facts, notes);
             return Ok(enrol::issue(
                 step,
                 account,
@@ -236,7 +234,7 @@ pub(super) fn administer(
 }
 
 /// A credential for a user who has no account makes one.
-fn created(step: &Step<'_>, facts: &[Fact], notes: &mut Notes) {
+pub(super) fn created(step: &Step<'_>, facts: &[Fact], notes: &mut Notes) {
     if !step.origin.known {
         notes.audit(
             Kind::AccountCreated,

@@ -1,14 +1,14 @@
 //! Enrolment: something is handed out or sent, and becomes a credential once an answer proves that it arrived.
 
 use super::Step;
+use super::administer;
 use super::ask::Unasked;
 use super::manage::{self, Standing, is_label};
 use super::ruling::{Notes, Ruling};
 use super::sign_in::{bound_to, counts_as_registered, proof};
 use super::source;
 use crate::account::{
-    Account, Credential, Enrolment, Grant, MAX_CREDENTIAL_OCTETS, MAX_CREDENTIALS, Proved,
-    Resolution, Sealed,
+    Account, Credential, Enrolment, Grant, MAX_CREDENTIALS, Proved, Resolution, Sealed,
 };
 use crate::audit::Kind;
 use crate::contract::{Answer, EnrolmentRequest, Fault};
@@ -281,7 +281,7 @@ fn complete(
     if is_number && account.credentials.iter().any(counts_as_registered) {
         credential.usable_from = step.at.saturating_add(step.policy.sends.hold);
     }
-    if account.credential_octets() + size(&credential) > MAX_CREDENTIAL_OCTETS {
+    if !account.has_room(&credential) {
         return refuse(Reason::TooManyCredentials, notes);
     }
     let reason = Reason::RegistrationCompleted;
@@ -319,17 +319,13 @@ pub(super) fn issue(
     facts: Vec<crate::contract::Fact>,
     notes: &mut Notes,
 ) -> Ruling {
+    let (own, denied) = if kind == Kind::EnrolmentCompleted {
+        (true, Kind::EnrolmentDenied)
+    } else {
+        (false, Kind::AdministrationDenied)
+    };
     let refuse = |reason, facts, notes: &mut Notes| {
-        notes.audit(
-            if kind == Kind::EnrolmentCompleted {
-                Kind::EnrolmentDenied
-            } else {
-                Kind::AdministrationDenied
-            },
-            reason,
-            None,
-            facts,
-        );
+        notes.audit(denied, reason, None, facts);
         Ruling::keep(Resolution::Denied(reason))
     };
     let Some(method) = allowed(step, credential.method_name()) else {
@@ -353,9 +349,11 @@ pub(super) fn issue(
             .credentials
             .retain(|held| held.method != nature.number);
     }
-    let octets = account.credential_octets() + size(&credential);
-    if is_full(step, account, method) || octets > MAX_CREDENTIAL_OCTETS {
+    if is_full(step, account, method) || !account.has_room(&credential) {
         return refuse(Reason::TooManyCredentials, facts, notes);
+    }
+    if !own {
+        administer::created(step, &facts, notes);
     }
     let id = credential.id;
     notes.audit(
@@ -480,10 +478,6 @@ fn failed(
         enrolment: id,
         after: Some(reason),
     })
-}
-
-fn size(credential: &Credential) -> usize {
-    credential.state.as_bytes().len() + credential.label.len() + 64
 }
 
 fn open(step: &Step<'_>, account: &Account, id: &str) -> Result<usize, Reason> {

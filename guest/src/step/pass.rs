@@ -139,6 +139,7 @@ fn await_others(
 /// Whether a challenge has all that is its user's, and waits for others alone.
 pub(super) fn awaits_others(step: &Step<'_>, challenge: &Challenge) -> bool {
     matches!(challenge.progress, Progress::Accepted(_))
+        && !challenge.new_pin
         && challenge.credential.is_none()
         && challenge.approvals.len() < approvals(step, &challenge.application)
 }
@@ -340,9 +341,7 @@ fn ask_new_pin(
         Challenge {
             new_pin: true,
             progress: Progress::Accepted(grant),
-            credential: None,
             expires,
-            question_expires: expires,
             ..challenge
         },
         usize::from(step.policy.challenge.max_open),

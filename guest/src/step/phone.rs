@@ -72,11 +72,10 @@ pub(super) fn answer(
         heard
     } else {
         match prove::attempt(step, account, proof, scope, notes) {
-            // Keys may report a fraud too, and what does not come from the user's device ends nothing, locked or not.
-            Attempt::Rejected(reason) if reason.is_unjudged() => {
-                prove::refusal(step, account, proof, &challenge)
-                    .unwrap_or(Attempt::Rejected(reason))
-            }
+            // Keys may report a fraud too, and what does not come from the user's device ends nothing: locked or not, and
+            // whatever the policy has become.
+            Attempt::Rejected(reason) => prove::refusal(step, account, proof, &challenge)
+                .unwrap_or(Attempt::Rejected(reason)),
             attempt => attempt,
         }
     };

@@ -1,12 +1,12 @@
 //! Sign-ins that others have to approve (M11).
 
 use cofactor_guest::contract::{
-    Action, Approval, Change, EffectKind, Key, Outcome, Request, SignIn, Transition, Verdict,
-    Voucher,
+    Action, Answer, Approval, Change, DeliveryReport, EffectKind, Key, Outcome, Proof, Request,
+    SignIn, Transition, Verdict, Voucher,
 };
 use cofactor_guest::{authorize, policy};
 
-use crate::world::{World, is_allowed, reason, sign_in, uri};
+use crate::world::{World, argument, challenge_id, is_allowed, message, reason, sign_in, uri};
 
 const POLICY: &str = "[[application]]\nname = 'wiki'\napprovals = 2\napprovers = ['managers']\n\
                       [[application]]\nname = 'mail'\napprovals = 1\napprovers = ['clerks']\n";
@@ -230,4 +230,47 @@ fn an_approval_for_nobody_is_answered_like_one_for_somebody() {
         assert_eq!(told[0], told[1], "{provision}");
         assert!(unknown.record.is_none(), "{provision}");
     }
+}
+
+/// What was asked is answered, and is over: nothing of it is left in what waits for others.
+#[test]
+fn nothing_is_left_of_the_question_while_a_sign_in_waits_for_others() {
+    let mut world = crate::sms::with_vouched(&format!(
+        "accounts.methods = ['sms', 'totp']\nsms.lifetime = '30s'\ndevices.lifetime = '30d'\n{POLICY}"
+    ));
+    world.import(&uri("totp", crate::world::SECRET, "&period=30"));
+    let begun = world.begin();
+    let id = challenge_id(&begun.outcome);
+    let (_, _, effect) = message(&begun).unwrap();
+    let pending = world.answer(&id, &argument(&begun, "code"));
+    let Outcome::Pending(open) = &pending.outcome else {
+        panic!("{pending:?}")
+    };
+    assert_eq!(open.prompt.message, "approval-awaited");
+    assert_eq!(open.expires, world.now + 120_000, "not the message's end");
+    assert!(world.account().challenges[0].question.as_bytes().is_empty());
+    let reported = world.act(Action::DeliveryReport(DeliveryReport {
+        effect,
+        delivered: true,
+        detail: String::new(),
+    }));
+    assert_eq!(reason(&reported), "challenge-unknown");
+    // It is not asked for again, by another method either.
+    let chosen = world.choose(&id, "totp");
+    assert_eq!(reason(&chosen), "method-not-allowed");
+    let still = poll(&mut world, &id);
+    assert!(matches!(still.outcome, Outcome::Pending(_)) && still.account == Change::Keep);
+    for approver in ["bob", "carol"] {
+        vouch(&mut world, &id, approver);
+    }
+    // A page that asks by answering can have the device remembered.
+    let passed = world.act(Action::Answer(Answer {
+        challenge: id,
+        proof: Proof::Code(String::new()),
+        remember: true,
+    }));
+    let Outcome::Allow(allowance) = &passed.outcome else {
+        panic!("{passed:?}")
+    };
+    assert!(allowance.device_token.is_some());
 }

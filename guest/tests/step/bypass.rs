@@ -161,3 +161,13 @@ fn users_grant_one_where_the_policy_lets_them() {
     assert_eq!(world.account().bypass, Some(world.now + 300_000));
     assert!(is_allowed(&world.begin()));
 }
+
+#[test]
+fn by_01_an_administrator_may_choose_thirty_seconds_to_a_day() {
+    for lifetime in [30_000, 24 * 3_600_000] {
+        let mut world = World::with_totp("");
+        let given = grant(&mut world, "root", "lost phone", Some(lifetime));
+        assert!(matches!(given.outcome, Outcome::Done(_)), "{lifetime}");
+        assert_eq!(world.account().bypass, Some(world.now + lifetime));
+    }
+}

@@ -370,3 +370,55 @@ fn what_is_asked_again_is_a_method_that_the_policy_has() {
     let refused = world.answer(&challenge, "000000");
     assert_eq!(reason(&refused), "method-not-allowed");
 }
+
+/// Nothing was sent, so nothing is sent again, even for the one credential that the user chose.
+#[test]
+fn a_question_without_a_message_is_not_sent_again() {
+    let mut world = World::with_totp("");
+    world.import(&uri("hotp", b"a counter-based secret", "&counter=0"));
+    let challenge = world.challenge();
+    world.choose(&challenge, "hotp");
+    assert_eq!(reason(&world.resend(&challenge)), "method-not-allowed");
+}
+
+/// An empty answer asks for the result of a question that is answered elsewhere. Here it is a wrong code.
+#[test]
+fn an_empty_answer_to_a_question_that_is_answered_here_is_a_wrong_one() {
+    let mut world = World::with_totp("");
+    let challenge = world.challenge();
+    assert_eq!(reason(&world.answer(&challenge, "")), "incorrect-code");
+    assert_eq!(world.account().challenges[0].attempts, 1);
+}
+
+#[test]
+fn a_challenge_that_nobody_answered_elsewhere_expires_as_what_it_was() {
+    let mut world = World::with_totp("");
+    let challenge = world.challenge();
+    world.now += 120_000;
+    let polled = world.act(Action::Poll(challenge));
+    assert_eq!(reason(&polled), "challenge-expired");
+}
+
+/// The second of two factors is asked for anew, with as many attempts as the first one had.
+#[test]
+fn each_factor_of_two_has_all_its_attempts() {
+    let document = "[throttle]\ndelay-after = 100\nlock-after = 100\naccount-lock-after = 100\n\
+                    [[strength]]\nname = 'both'\nany-of = ['totp+hotp']\n\
+                    [[application]]\nname = 'wiki'\nstrength = 'both'\n";
+    let mut world = World::with_totp(document);
+    let counted = b"a counter-based secret";
+    world.import(&uri("hotp", counted, "&counter=0"));
+    let challenge = world.challenge();
+    for right in [world.code(0), hotp(counted, 0, 6)] {
+        for _ in 0..4 {
+            let wrong = world.answer(&challenge, "x");
+            assert_eq!(public_reason(&wrong), "incorrect-code");
+        }
+        world.answer(&challenge, &right);
+    }
+    assert_eq!(
+        reason(&world.answer(&challenge, "x")),
+        "challenge-unknown",
+        "both were right"
+    );
+}

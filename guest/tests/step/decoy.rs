@@ -371,3 +371,35 @@ fn bf_09_a_decoy_that_is_asked_by_notification_is_not_held_back_for_ever() {
     world.now += 24 * HOUR;
     assert!(matches!(world.begin().outcome, Outcome::Pending(_)));
 }
+
+/// A length that no number of the country has would tell whoever sees the messages, and make the record another size.
+#[test]
+fn bf_09_the_number_of_a_decoy_is_as_long_as_its_country_s_are() {
+    for (country, length) in [("1", 12), ("1876", 12), ("49", 12), ("370", 13)] {
+        for user in 0..20 {
+            let mut world = World::new(&format!(
+                "{KNOWN_ONLY}methods = ['sms']\n[sends]\ncountries = ['{country}']\n"
+            ));
+            world.user = format!("mallory{user}");
+            let begun = world.begin();
+            let (_, sent, _) = crate::world::message(&begun).expect("a text");
+            assert_eq!(sent.to.len(), length, "{}", sent.to);
+        }
+    }
+}
+
+#[test]
+fn bf_09_a_decoy_forgets_the_failures_of_its_pin_too() {
+    let mut world = World::new(&format!(
+        "{KNOWN_ONLY}[pin]\nmethods = ['totp']\niterations = 1000\n"
+    ));
+    let failures = |world: &World| world.account().pin.unwrap().failures.count;
+    world.sign_in("802917123456");
+    assert_eq!(failures(&world), 1);
+    world.now += 24 * HOUR;
+    world.begin();
+    assert_eq!(failures(&world), 1);
+    world.now += 48 * HOUR;
+    world.begin();
+    assert_eq!(failures(&world), 0);
+}

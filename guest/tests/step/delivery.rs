@@ -1,10 +1,12 @@
-//! What carriers report of messages.
+//! What carriers report of messages, and of calls that the policy has lost meanwhile.
 
-use cofactor_guest::contract::{Action, DeliveryReport, Outcome};
+use cofactor_guest::contract::{Action, DeliveryReport, Outcome, Transition};
 
 use crate::sms;
 use crate::voice::{Call, with_number};
-use crate::world::{argument, challenge_id, is_allowed, message, public_reason, reason};
+use crate::world::{
+    SECRET, World, argument, challenge_id, is_allowed, message, public_reason, reason, uri,
+};
 
 const POLICY: &str = "accounts.methods = [\"voice\"]\n";
 
@@ -101,4 +103,83 @@ fn an_undelivered_call_is_followed_by_a_choice_where_all_methods_ask() {
     assert!(is_allowed(
         &world.answer(&call.challenge, &argument(&chosen, "code"))
     ));
+}
+
+/// The call is over, and nothing of it holds back what the user goes on with.
+#[test]
+fn nothing_is_left_of_a_call_that_could_not_be_placed() {
+    let document = "accounts.methods = [\"voice\", \"totp\"]
+[voice]
+lifetime = \"30s\"
+[challenge]
+lifetime = \"5m\"
+";
+    let mut world = with_number(document);
+    world.import(&uri("totp", SECRET, "&period=30"));
+    let begun = world.begin();
+    let (call, (_, _, effect)) = (Call::of(&begun), message(&begun).unwrap());
+    let report = Action::DeliveryReport(DeliveryReport {
+        effect,
+        delivered: false,
+        detail: String::new(),
+    });
+    world.act(report.clone());
+    world.poll(&call.challenge);
+    assert_eq!(reason(&world.act(report)), "challenge-unknown");
+    assert!(world.account().challenges[0].question.as_bytes().is_empty());
+    world.now += 60_000;
+    let code = world.code(0);
+    assert!(is_allowed(&world.answer(&call.challenge, &code)));
+}
+
+fn undelivered(effect: &str) -> Action {
+    Action::DeliveryReport(DeliveryReport {
+        effect: effect.into(),
+        delivered: false,
+        detail: String::new(),
+    })
+}
+
+#[test]
+fn a_report_ends_the_wait_for_its_own_message_and_for_no_other() {
+    let mut world = with_number(&format!("{POLICY}[sends]\ncooldown = \"0s\"\n"));
+    let (first, second) = (world.begin(), world.begin());
+    let waits = |world: &mut World, begun: &Transition| {
+        let polled = world.poll(&challenge_id(&begun.outcome));
+        matches!(polled.outcome, Outcome::Pending(_))
+    };
+    let unknown = world.act(undelivered(&"0".repeat(32)));
+    assert_eq!(reason(&unknown), "challenge-unknown");
+    world.act(undelivered(&message(&second).unwrap().2));
+    assert!(waits(&mut world, &first) && !waits(&mut world, &second));
+}
+
+#[test]
+fn a_report_for_a_challenge_that_is_over_says_nothing() {
+    for (early, expected) in [(1, "undelivered"), (0, "challenge-unknown")] {
+        let mut world = with_number(POLICY);
+        let begun = world.begin();
+        world.now = world.account().challenges[0].expires - early;
+        let reported = world.act(undelivered(&message(&begun).unwrap().2));
+        assert_eq!(reason(&reported), expected);
+    }
+}
+
+/// The policy may change while a telephone rings: what the user says of it is heard all the same, and whoever has not the call
+/// ends nothing.
+#[test]
+fn sv_05_a_report_is_heard_where_calls_were_taken_out_meanwhile() {
+    let mut world = with_number(POLICY);
+    let call = Call::of(&world.begin());
+    world.policy = crate::world::compile("accounts.methods = [\"totp\"]\n");
+    let forged = Call {
+        challenge: call.challenge.clone(),
+        credential: call.credential.clone(),
+        token: "00".repeat(16),
+    };
+    let record = world.record.clone();
+    assert_eq!(reason(&world.act(forged.keys("0#1"))), "signature-invalid");
+    assert_eq!(world.record, record);
+    world.act(call.keys("0#1"));
+    assert!(world.account().is_blocked(world.now));
 }

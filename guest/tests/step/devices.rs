@@ -1,8 +1,8 @@
 //! Remembered devices (S19).
 
 use cofactor_guest::contract::{
-    Action, AdministrationChange as Do, Allowance, Answer, Change, Key, ManagementChange as Manage,
-    Origin, Outcome, Proof, SignIn, Transition,
+    Action, AdministrationChange as Do, Allowance, Answer, Approval, Change, Key,
+    ManagementChange as Manage, Origin, Outcome, Proof, SignIn, Transition,
 };
 
 use crate::phone::{APPROVED, number, with_phone};
@@ -352,4 +352,61 @@ fn a_page_is_told_whether_to_ask() {
         told(pins, |_, _| {}),
         [("pin".to_owned(), "last".to_owned())]
     );
+}
+
+#[test]
+fn each_of_two_devices_has_a_token_of_its_own() {
+    let mut world = World::with_totp(POLICY);
+    let tokens = [(); 2].map(|()| token(&remembered(&mut world)));
+    world.now += 60_000;
+    for token in &tokens {
+        let passed = again(&mut world, token);
+        assert_eq!(allowance(&passed).claims.reason, "remembered-device");
+    }
+}
+
+/// A text to confirm, and the approval of another's sign-in, make no session: there is nothing to remember a device for.
+#[test]
+fn a_page_asks_whether_to_remember_where_a_session_comes_of_it() {
+    let approvals = "[[application]]\nname = 'wiki'\napprovals = 1\napprovers = ['managers']\n";
+    let free = crate::sms::FREE;
+    let mut world = crate::sms::with_vouched(&format!("{POLICY}{free}{approvals}"));
+    let mut asks = |change: fn(&mut SignIn)| {
+        let mut given = sign_in();
+        change(&mut given);
+        let mut event = world.event(Action::Begin(given));
+        event.origin.groups = vec!["managers".into()];
+        match world.judge(&event).unwrap().outcome {
+            Outcome::Challenge(challenge) => {
+                let mut arguments = challenge.prompt.arguments.iter();
+                arguments.any(|(name, _)| name == "remember")
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(asks(|_| {}));
+    assert!(!asks(|given| given.transaction = Some("Pay".into())));
+    assert!(!asks(|given| {
+        given.approves = Some(Approval {
+            user: "bob".into(),
+            challenge: "a".repeat(32),
+        });
+    }));
+}
+
+/// The successor of its token has had a successor since: a repeated request is not told that one.
+#[test]
+fn a_repeated_request_brings_no_later_token() {
+    let (mut world, first) = known();
+    let event = world.event(Action::Begin(SignIn {
+        device_token: Some(first),
+        ..sign_in()
+    }));
+    let second = token(&world.judge(&event).unwrap());
+    world.now += 20_000;
+    assert_eq!(token(&world.judge(&event).unwrap()), second);
+    let third = token(&again(&mut world, &second));
+    assert_ne!(third, second);
+    let repeated = world.judge(&event).unwrap();
+    assert_eq!(allowance(&repeated).device_token, None);
 }

@@ -1,6 +1,6 @@
 //! Codes by e-mail: M04.
 
-use cofactor_guest::contract::Outcome;
+use cofactor_guest::contract::{Action, Answer, Outcome, Proof};
 
 use crate::world::{World, argument, challenge_id, is_allowed, message, public_reason, reason};
 
@@ -150,4 +150,23 @@ fn a_mailbox_is_held_once_and_paced() {
     assert!(is_allowed(
         &world.answer(&challenge, &argument(&resent, "code"))
     ));
+}
+
+/// A device that is remembered spares a second factor, so only a second factor may ask for it.
+#[test]
+fn by_05_whoever_has_shown_no_second_factor_is_not_remembered() {
+    let document = "devices.lifetime = '30d'\naccounts.methods = ['email']\n\
+                    [[application]]\nname = 'wiki'\nrequired-level = 1\n";
+    let mut world = with_mailbox(document);
+    let begun = world.begin();
+    let answered = world.act(Action::Answer(Answer {
+        challenge: challenge_id(&begun.outcome),
+        proof: Proof::Code(argument(&begun, "code")),
+        remember: true,
+    }));
+    let Outcome::Allow(allowance) = answered.outcome else {
+        panic!("{answered:?}")
+    };
+    assert_eq!(allowance.claims.level, 1);
+    assert_eq!(allowance.device_token, None);
 }

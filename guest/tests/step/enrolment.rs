@@ -1,5 +1,6 @@
 //! Enrolment, and what users change of their own.
 
+use cofactor_guest::account::{Credential, MAX_CREDENTIAL_OCTETS, Sealed};
 use cofactor_guest::contract::{
     Change, EffectKind, ManagementChange, Outcome, Provisioning, Transition,
 };
@@ -347,4 +348,70 @@ fn a_method_that_was_taken_out_meanwhile_is_not_enrolled() {
         "method-not-allowed"
     );
     assert!(is_allowed(&world.enrol_finish(&id, &code)));
+}
+
+/// A record has room for so much of credentials, to the octet.
+#[test]
+fn credentials_are_added_up_to_their_share_of_the_record() {
+    let full = |spare: usize| {
+        let mut world = World::with_totp("");
+        let session = world.session();
+        let mut account = world.account();
+        let filler = Credential {
+            method: cofactor_guest::methods::webauthn::NATURE.number,
+            state: Sealed::new(vec![0; 1000]),
+            ..account.credentials[0].clone()
+        };
+        while account.credential_octets() + spare + 1500 < MAX_CREDENTIAL_OCTETS {
+            account.credentials.push(filler.clone());
+        }
+        let room = MAX_CREDENTIAL_OCTETS - spare - account.credential_octets();
+        let mut last = filler;
+        last.state = Sealed::default();
+        let mut one = account.clone();
+        one.credentials.push(last.clone());
+        let least = one.credential_octets() - account.credential_octets();
+        last.state = Sealed::new(vec![0; room - least]);
+        account.credentials.push(last);
+        world.record = Some(account.encode());
+        (world, session)
+    };
+    // What the new one takes.
+    let (mut world, session) = full(1500);
+    let before = world.account().credential_octets();
+    let given = provisioning(&world.enrol_begin("totp", Some(session)));
+    let code = shown(&world, &given, 0);
+    assert!(is_allowed(&world.enrol_finish(&given.challenge, &code)));
+    let takes = world.account().credential_octets() - before;
+
+    for (spare, fits) in [(takes, true), (takes - 1, false)] {
+        let (mut world, session) = full(spare);
+        let given = provisioning(&world.enrol_begin("totp", Some(session)));
+        let code = shown(&world, &given, 0);
+        let finished = world.enrol_finish(&given.challenge, &code);
+        assert_eq!(is_allowed(&finished), fits, "{finished:?}");
+        let (mut world, _) = full(spare);
+        let issued = world.administer(crate::world::issuance("totp", "Phone"));
+        assert_eq!(matches!(issued.outcome, Outcome::Done(_)), fits);
+        if fits {
+            assert_eq!(world.account().credential_octets(), MAX_CREDENTIAL_OCTETS);
+        } else {
+            assert_eq!(reason(&finished), "too-many-credentials");
+            assert_eq!(reason(&issued), "too-many-credentials");
+        }
+    }
+}
+
+/// Who was refused is on record: the user, or an administrator.
+#[test]
+fn a_credential_that_is_not_issued_is_refused_to_whoever_asked() {
+    let mut world = World::with_totp("[accounts]\nmethods = ['totp', 'recovery-code']\n");
+    let session = world.session();
+    world.facts = vec![("claim-clash".into(), String::new())];
+    let own = world.enrol_begin("recovery-code", Some(session));
+    let others = world.administer(crate::world::issuance("recovery-code", "Paper"));
+    for (refused, kind) in [(own, "enrolment-denied"), (others, "administration-denied")] {
+        assert_eq!(reason(&refused), "already-claimed");
+        assert_eq!(refused.audit.last().unwrap().kind, kind);
+    }
 }

@@ -3,7 +3,7 @@
 use cofactor_guest::contract::{AdministrationChange as Do, Claim, Outcome, Token, Transition};
 use cofactor_guest::{step, view};
 
-use crate::world::{SECRET, World, hotp, is_allowed, reason};
+use crate::world::{SECRET, World, hotp, is_allowed, otp, reason};
 
 fn token() -> Token {
     Token {
@@ -158,6 +158,28 @@ fn a_token_is_good_between_its_dates_alone() {
     }
 }
 
+/// The other token only says that the code is not its own.
+#[test]
+fn a_token_that_is_over_is_told_of_beside_another() {
+    let over = Token {
+        expires: Some(1),
+        ..token()
+    };
+    let other = Token {
+        serial: "2".into(),
+        secret: b"another secret of 20".to_vec(),
+        ..token()
+    };
+    for tokens in [[over.clone(), other.clone()], [other, over]] {
+        let mut world = World::new("");
+        for token in tokens {
+            import(&mut world, token);
+        }
+        let answer = world.sign_in(&world.code(0));
+        assert_eq!(reason(&answer), "credential-expired");
+    }
+}
+
 #[test]
 fn im_03_a_serial_is_one_accounts_alone() {
     let mut world = World::new("");
@@ -186,6 +208,7 @@ fn im_03_a_serial_is_one_accounts_alone() {
     let refused = step::step(&context, None, &event).unwrap();
     assert_eq!(reason(&refused), "already-claimed");
     assert!(refused.claims.is_empty());
+    assert_eq!(refused.audit.len(), 1, "no account was made for it");
     // Removing it gives the number up.
     let id = world.account().credentials[0].id.text();
     let removed = world.administer(Do::RemoveCredential(id));
@@ -225,4 +248,68 @@ fn a_token_that_answers_questions_is_imported_by_its_suite() {
     );
     assert!(matches!(imported.outcome, Outcome::Done(_)), "{imported:?}");
     assert!(matches!(imported.claims[..], [Claim::Take(_)]));
+}
+
+#[test]
+fn a_console_shows_the_dates_that_a_token_has_and_no_others() {
+    let dates = |starts, expires| {
+        let mut world = World::new("");
+        import(
+            &mut world,
+            Token {
+                starts,
+                expires,
+                ..token()
+            },
+        );
+        let shown = view::view(world.record.as_deref().unwrap()).unwrap();
+        let parameters = shown.credentials[0].parameters.clone().into_iter();
+        parameters
+            .filter(|(name, _)| name == "starts" || name == "expires")
+            .collect::<Vec<_>>()
+    };
+    let fact = |name: &str, at: u64| (name.to_owned(), at.to_string());
+    assert_eq!(dates(None, None), []);
+    assert_eq!(dates(Some(7), None), [fact("starts", 7)]);
+    assert_eq!(dates(None, Some(9)), [fact("expires", 9)]);
+}
+
+#[test]
+fn a_token_answers_with_the_hash_of_its_file() {
+    for (algorithm, hash) in [
+        ("SHA1", totp_rs::Algorithm::SHA1),
+        ("SHA256", totp_rs::Algorithm::SHA256),
+        ("SHA512", totp_rs::Algorithm::SHA512),
+    ] {
+        let mut world = World::new("");
+        let token = Token {
+            algorithm: algorithm.into(),
+            ..token()
+        };
+        import(&mut world, token);
+        let code = otp(SECRET, world.now / 30_000, 6, hash);
+        assert!(is_allowed(&world.sign_in(&code)), "{algorithm}");
+    }
+}
+
+#[test]
+fn im_03_a_serial_belongs_to_a_token_of_any_method() {
+    for (method, period) in [("totp", 30), ("hotp", 0)] {
+        let mut world = World::new("");
+        let imported = import(
+            &mut world,
+            Token {
+                method: method.into(),
+                period,
+                ..token()
+            },
+        );
+        assert!(matches!(imported.claims[..], [Claim::Take(_)]), "{method}");
+        let shown = view::view(world.record.as_deref().unwrap()).unwrap();
+        let serial = ("serial".to_owned(), "987654321".to_owned());
+        assert!(
+            shown.credentials[0].parameters.contains(&serial),
+            "{method}"
+        );
+    }
 }

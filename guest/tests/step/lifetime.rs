@@ -79,6 +79,7 @@ fn n_01_codes_are_uniform_and_keep_their_leading_zeros() {
         let record = world.record.clone();
         let codes = if digits == 6 { 100_000 } else { 1_000 };
         let mut seen = vec![[0_u32; 10]; digits];
+        let mut repeated = 0_u32;
         for _ in 0..codes {
             let transition = step::step(&world.context(), record.as_deref(), &event).unwrap();
             let code = argument(&transition, "code");
@@ -86,7 +87,13 @@ fn n_01_codes_are_uniform_and_keep_their_leading_zeros() {
             for (place, digit) in code.bytes().enumerate() {
                 seen[place][usize::from(digit - b'0')] += 1;
             }
+            let pairs = code.as_bytes().windows(2);
+            repeated += pairs.filter(|pair| pair[0] == pair[1]).count() as u32;
         }
+        // No digit tells the next one: in one of ten pairs both are the same.
+        let pairs = f64::from(codes) * (digits - 1) as f64;
+        let same = f64::from(repeated) / pairs;
+        assert!((same - 0.1).abs() < 0.02, "{same} of {digits} digits");
         for (place, seen) in seen.iter().enumerate() {
             let expected = f64::from(codes) / 10.0;
             let chi: f64 = seen

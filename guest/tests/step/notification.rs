@@ -238,3 +238,20 @@ fn the_example_of_the_page_is_what_a_device_signs() {
     assert!(PAGE.contains(phone.address().split(':').nth(1).unwrap()));
     assert_eq!(hex(&phone.sign(&octets)), blocks.next().unwrap().concat());
 }
+
+#[test]
+fn an_enrolment_is_confirmed_until_it_ends() {
+    for (early, expected) in [(1, "successfully-completed"), (0, "enrolment-expired")] {
+        let mut world = World::new(METHODS);
+        let phone = Phone::new(1);
+        let begun = world.enrol_phone_begin(&phone);
+        let told = notification(&begun).unwrap();
+        let Outcome::Enrol(shown) = &begun.outcome else {
+            panic!("{begun:?}")
+        };
+        let wanted = shown.prompt.arguments[0].1.clone();
+        world.now = shown.provisioning.as_ref().unwrap().expires - early;
+        let answered = world.phone(phone.answer(&told, APPROVED, Some(&wanted)));
+        assert_eq!(reason(&answered), expected);
+    }
+}

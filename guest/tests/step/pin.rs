@@ -1,11 +1,11 @@
 //! PINs beside one-time codes (S11).
 
 use cofactor_guest::contract::{
-    AdministrationChange as Do, Challenge, Key, ManagementChange as Manage, Outcome, Proof,
-    Transition,
+    Action, AdministrationChange as Do, Challenge, Change, Key, ManagementChange as Manage,
+    Outcome, Proof, Transition, Voucher,
 };
 
-use crate::world::{World, is_allowed, issuance, public_reason, reason, shape};
+use crate::world::{SECRET, World, hotp, is_allowed, issuance, public_reason, reason, shape, uri};
 
 const POLICY: &str = "[pin]\nmethods = ['totp', 'hotp']\niterations = 1000\n";
 const PIN: &str = "802917";
@@ -232,6 +232,13 @@ fn users_change_their_pin_with_a_fresh_session() {
             "pin-change-required"
         );
     }
+    // Where nothing asks for one, there is none to set.
+    let mut without = world.clone();
+    without.policy = crate::world::compile("");
+    assert_eq!(
+        reason(&without.manage(set("112358"), session.clone())),
+        "method-not-allowed"
+    );
     let changed = world.manage(set("112358"), session);
     assert!(matches!(changed.outcome, Outcome::Done(_)));
     world.now += 30_000;
@@ -299,5 +306,139 @@ fn a_pin_goes_with_typed_codes_alone() {
             (2, "pin.methods"),
             "{alone}"
         );
+    }
+}
+
+#[test]
+fn whoever_waits_instead_of_choosing_a_pin_is_asked_for_it_again() {
+    let mut world = World::with_totp(POLICY);
+    let code = world.code(0);
+    let asked = world.sign_in(&code);
+    let id = challenged(&asked).id.clone();
+    let polled = world.act(Action::Poll(id.clone()));
+    assert_eq!(challenged(&polled).prompt.message, "choose-pin");
+    assert_eq!(polled.account, Change::Keep, "it is the same question");
+    assert_eq!(reason(&world.answer(&id, "")), "pin-change-required");
+    assert!(is_allowed(&world.prove(&id, Proof::NewPin(PIN.into()))));
+}
+
+/// Who was slow with the code has as long for the PIN as anybody.
+#[test]
+fn a_pin_may_be_chosen_for_a_challenge_s_lifetime_from_the_right_code_on() {
+    let mut world = World::with_totp(POLICY);
+    let id = world.challenge();
+    world.now += 119_999;
+    let code = world.code(0);
+    let asked = world.answer(&id, &code);
+    assert_eq!(challenged(&asked).expires, world.now + 120_000);
+    world.now += 119_999;
+    assert!(is_allowed(
+        &world.clone().prove(&id, Proof::NewPin(PIN.into()))
+    ));
+    world.now += 1;
+    let late = world.prove(&id, Proof::NewPin(PIN.into()));
+    assert_eq!(reason(&late), "challenge-expired");
+}
+
+/// Others approve of what is complete: not before there is a PIN, and then it is not asked for again.
+#[test]
+fn a_sign_in_waits_for_others_once_the_pin_was_chosen() {
+    let approvals = "[[application]]\nname = 'wiki'\napprovals = 1\napprovers = ['managers']\n";
+    let mut world = World::with_totp(&format!("{POLICY}{approvals}"));
+    let code = world.code(0);
+    let asked = world.sign_in(&code);
+    let id = challenged(&asked).id.clone();
+    let voucher = Action::Vouch(Voucher {
+        challenge: id.clone(),
+        approver: "bob".into(),
+        at: world.now,
+    });
+    assert_eq!(reason(&world.act(voucher.clone())), "challenge-unknown");
+    let chosen = world.prove(&id, Proof::NewPin(PIN.into()));
+    assert!(matches!(chosen.outcome, Outcome::Pending(_)), "{chosen:?}");
+    let polled = world.act(Action::Poll(id.clone()));
+    assert!(matches!(polled.outcome, Outcome::Pending(_)), "{polled:?}");
+    world.act(voucher);
+    assert!(is_allowed(&world.act(Action::Poll(id))));
+}
+
+/// A locked PIN is in the way of what it goes with alone.
+#[test]
+fn bf_11_a_locked_pin_holds_back_no_token_without_one() {
+    let mut world = with_pin("[pin]\nmethods = ['totp']\niterations = 1000\nlock-after = 3\n");
+    let counted = b"a counter-based secret";
+    world.import(&uri("hotp", counted, "&counter=0&digits=8"));
+    let code = world.code(0);
+    for guess in ["314159", "271828", "161803"] {
+        world.sign_in(&format!("{guess}{code}"));
+    }
+    let locked = world.sign_in(&format!("{PIN}{code}"));
+    assert_eq!(reason(&locked), "locked");
+    // As long as a PIN of two digits and a code of the other token.
+    assert!(is_allowed(&world.sign_in(&hotp(counted, 0, 8))));
+}
+
+/// What was typed is split as each token's code is long, and each half is looked at for itself.
+#[test]
+fn tokens_of_different_lengths_share_the_pin() {
+    let counted = b"a counter-based secret";
+    for first in ["totp", "hotp"] {
+        let mut world = World::new(POLICY);
+        let mut tokens = [
+            uri("totp", SECRET, "&period=30"),
+            uri("hotp", counted, "&counter=0&digits=8"),
+        ];
+        tokens.sort_by_key(|uri| !uri.contains(first));
+        tokens.iter().for_each(|uri| world.import(uri));
+        let code = world.code(0);
+        let asked = world.sign_in(&code);
+        let id = challenged(&asked).id.clone();
+        assert!(is_allowed(&world.prove(&id, Proof::NewPin(PIN.into()))));
+        world.now += 30_000;
+        let code = world.code(0);
+        assert!(
+            is_allowed(&world.sign_in(&format!("{PIN}{code}"))),
+            "{first}"
+        );
+        let code = hotp(counted, 0, 8);
+        assert!(
+            is_allowed(&world.sign_in(&format!("{PIN}{code}"))),
+            "{first}"
+        );
+    }
+}
+
+/// An issued PIN is changed by whoever has used it, and nobody else is asked for it.
+#[test]
+fn an_issued_pin_is_changed_where_it_was_given() {
+    let pressed = "accounts.methods = ['voice', 'totp']\nvoice.answer = 'pin'\n";
+    let mut world = crate::voice::with_number(pressed);
+    world.import(&uri("totp", SECRET, "&period=30"));
+    let issued = issue(&mut world);
+    let code = world.code(0);
+    assert!(is_allowed(&world.clone().sign_in(&code)), "without the PIN");
+    let call = |world: &mut World, keys: &str| {
+        let call = crate::voice::Call::of(&world.begin());
+        world.act(call.keys(keys));
+        world.poll(&call.challenge)
+    };
+    let asked = call(&mut world.clone(), &format!("{issued}#"));
+    assert_eq!(challenged(&asked).prompt.message, "choose-pin");
+    // A call that is accepted by a key says nothing of the PIN.
+    world.policy =
+        crate::world::compile("accounts.methods = ['voice', 'totp']\n[pin]\nmethods = ['totp']\n");
+    assert!(is_allowed(&call(&mut world, "#")));
+}
+
+/// Keys of a telephone have no letters; where a PIN is only typed, it may have some.
+#[test]
+fn a_pin_has_letters_where_no_telephone_asks_for_it() {
+    for (answer, taken) in [("hash", true), ("pin", false)] {
+        let voice = format!("[voice]\nanswer = '{answer}'\n");
+        let mut world = World::with_totp(&format!("{POLICY}{voice}"));
+        let code = world.code(0);
+        let id = challenged(&world.sign_in(&code)).id.clone();
+        let chosen = world.prove(&id, Proof::NewPin("xylophon".into()));
+        assert_eq!(is_allowed(&chosen), taken, "{answer}");
     }
 }

@@ -234,3 +234,14 @@ fn app_passwords_are_revoked_all_at_once() {
         }
     }
 }
+
+#[test]
+fn the_passwords_of_all_programs_go_and_nothing_that_others_hold() {
+    let mut world = World::new("[accounts]\nmethods = ['sms', 'app-password']\n");
+    world.issue("sms", crate::sms::NUMBER);
+    world.issue("app-password", "mail");
+    let removed = world.administer(Do::RemoveCredential("app-password".into()));
+    assert!(matches!(removed.outcome, Outcome::Done(_)), "{removed:?}");
+    assert_eq!(world.account().credentials.len(), 1);
+    assert!(removed.claims.is_empty(), "the number is still taken");
+}

@@ -466,3 +466,29 @@ fn pu_10_another_device_needs_a_fresh_second_factor_and_the_user_hears_of_it() {
         "already-claimed"
     );
 }
+
+#[test]
+fn pu_07_a_wait_that_is_over_is_told_as_no_answer() {
+    let (mut world, _) = with_phone("");
+    let (pending, _) = world.ask_phone();
+    world.now = pending.expires - 1;
+    let polled = world.poll(&pending.challenge);
+    assert!(matches!(polled.outcome, Outcome::Pending(_)));
+    world.now += 1;
+    assert_eq!(reason(&world.poll(&pending.challenge)), "no-response");
+}
+
+/// A block that has ended is none, even where a sign-in began under it.
+#[test]
+fn pu_08_a_report_after_the_block_of_another_blocks_again() {
+    let (mut world, phone) = with_phone("[fraud]\nblock-for = '1d'\n");
+    let (_, told) = world.ask_phone();
+    world.phone(phone.answer(&told, FRAUD, None));
+    let until = world.account().blocked.unwrap().until;
+    world.now = until - 1_000;
+    let begun = challenge_id(&world.begin().outcome);
+    world.now = until + 90_000;
+    let told = notification(&world.resend(&begun)).expect("a message");
+    world.phone(phone.answer(&told, FRAUD, None));
+    assert!(world.account().is_blocked(world.now));
+}

@@ -402,3 +402,14 @@ pub fn largest() -> Account {
     assert!(account.challenges.len() <= MAX_CHALLENGES);
     account
 }
+
+/// It would be asked for by nobody, and stand in the way of a new one.
+#[test]
+fn a_credential_of_a_method_that_is_not_here_is_refused() {
+    let mut account = World::with_totp("").account();
+    account.credentials[0].method = 32;
+    assert_eq!(
+        Account::decode(&account.encode()),
+        Err(RecordError::OutOfRange("method"))
+    );
+}

@@ -207,6 +207,16 @@ fn by_09_a_recovery_code_resets_nothing_by_itself() {
         reason(&world.enrol_begin("totp", Some(recovered))),
         "fresh-verification-required"
     );
+    // Nor does it do where there was one when the session began.
+    let without = world.policy.clone();
+    world.policy = compile(POLICY);
+    let recovered = claims(&world.sign_in(&codes[1]));
+    assert_eq!(recovered.level, 2);
+    world.policy = without;
+    assert_eq!(
+        reason(&world.enrol_begin("totp", Some(recovered))),
+        "fresh-verification-required"
+    );
 }
 
 #[test]
@@ -330,4 +340,38 @@ fn a_one_time_pass_is_used_up_and_leaves_ten_minutes_to_enrol() {
             .any(|fact| fact.kind == "credential-spent")
     );
     assert_eq!(world.account().credentials.len(), 1);
+}
+
+/// What is drawn for one account alone is claimed for none: or the first user who has it would keep it from all others.
+#[test]
+fn what_is_made_for_one_account_claims_nothing_of_the_tenant() {
+    let methods = ["totp", "hotp", "recovery-code", "temporary-pass"];
+    for method in methods {
+        let mut world = World::new(&format!("[accounts]\nmethods = {methods:?}\n"));
+        let issued = world.administer(crate::world::issuance(method, "New"));
+        assert!(matches!(issued.outcome, Outcome::Done(_)), "{method}");
+        assert!(issued.claims.is_empty(), "{method}");
+    }
+}
+
+#[test]
+fn a_new_set_of_recovery_codes_gives_up_nothing_that_others_hold() {
+    let mut world = World::new("[accounts]\nmethods = ['totp', 'sms', 'recovery-code']\n");
+    world.issue("sms", crate::sms::NUMBER);
+    for _ in 0..2 {
+        let issued = world.administer(crate::world::issuance("recovery-code", "Paper"));
+        assert!(issued.claims.is_empty(), "the number is still taken");
+    }
+}
+
+/// They are no proof of who the user is, so they need not stay as the last one.
+#[test]
+fn recovery_codes_may_be_removed_by_whoever_has_only_a_pass() {
+    let mut world = World::new(POLICY);
+    let pass = pass(&mut world, None, None);
+    world.administer(crate::world::issuance("recovery-code", "Paper"));
+    let session = claims(&world.sign_in(&pass));
+    let codes = world.account().credentials[1].id.text();
+    let removed = world.manage(Manage::Remove(codes), Some(session));
+    assert!(matches!(removed.outcome, Outcome::Done(_)), "{removed:?}");
 }

@@ -2,7 +2,7 @@
 
 use cofactor_guest::contract::{
     Action, Administration, AdministrationChange, Answer, Claims, EnrolmentRequest, Event,
-    Management, ManagementChange, Outcome, Proof, Risk, RiskLevel, SignIn, Surface,
+    Management, ManagementChange, Outcome, PhoneDecision, Proof, Risk, RiskLevel, SignIn, Surface,
 };
 
 use crate::world::{World, is_allowed, reason, sign_in};
@@ -178,6 +178,40 @@ fn the_same_id_with_anything_else_in_it_is_another_request() {
                 // Refusals that wrote nothing down are judged anew, and come to the same.
                 assert!(!repeated || at == other_at, "{at} {other_at}");
             }
+        }
+    }
+}
+
+/// What a telephone answers first counts, and an id that comes again with another answer is no repetition of it.
+#[test]
+fn the_same_id_with_another_answer_of_a_call_is_another_request() {
+    let mut world = crate::voice::with_number("accounts.methods = ['voice']\n");
+    let call = crate::voice::Call::of(&world.begin());
+    let answers: Vec<Action> = [
+        PhoneDecision::Denied,
+        PhoneDecision::Voicemail,
+        PhoneDecision::HungUp,
+        PhoneDecision::NoAnswer,
+        PhoneDecision::Approved,
+        PhoneDecision::Digits("#".into()),
+        PhoneDecision::Digits("1".into()),
+        PhoneDecision::Other("1".into()),
+    ]
+    .map(|decision| call.ends(decision))
+    .into();
+    for (at, first) in answers.iter().enumerate() {
+        for (other_at, other) in answers.iter().enumerate() {
+            let mut world = world.clone();
+            let first = world.event(first.clone());
+            world.judge(&first).unwrap();
+            let other = Event {
+                action: other.clone(),
+                ..first
+            };
+            let transition = world.judge(&other).unwrap();
+            let mut audit = transition.audit.iter();
+            let repeated = audit.any(|fact| fact.kind == "request-repeated");
+            assert_eq!(repeated, at == other_at, "{at} {other_at}");
         }
     }
 }

@@ -341,8 +341,11 @@ fn sv_03_a_number_that_was_added_is_held_for_a_while_where_the_policy_wants_that
         credential: Some(second.clone()),
     }));
     assert_eq!(reason(&chosen), "credential-expired");
-    for (world, later, asked) in [(&mut alone, 86_400_000, true), (&mut world, 0, false)] {
-        world.now += later;
+    let until = world.account().credentials[1].usable_from;
+    alone.now = until - 1;
+    assert!(message(&alone.clone().begin()).is_none());
+    for (world, at, asked) in [(&mut alone, until, true), (&mut world, until - 1, false)] {
+        world.now = at;
         assert_eq!(
             message(&world.begin()).is_some_and(|(_, sent, _)| sent.to != NUMBER),
             asked
@@ -357,5 +360,30 @@ fn sv_03_a_number_that_was_added_is_held_for_a_while_where_the_policy_wants_that
             .credentials
             .iter()
             .all(|it| it.usable_from == 0)
+    );
+}
+
+#[test]
+fn sv_02_a_message_is_counted_until_the_window_is_over() {
+    let limits = "account = 1\ncooldown = '0s'\nwindow = '10m'\n";
+    let mut world = with_vouched(&format!("{POLICY}[sends]\n{limits}"));
+    assert!(message(&world.begin()).is_some());
+    world.now += 599_999;
+    assert!(message(&world.clone().begin()).is_none());
+    world.now += 1;
+    assert!(message(&world.begin()).is_some());
+}
+
+#[test]
+fn a_host_is_asked_for_eight_counts_at_once_and_no_more() {
+    let mut world = World::new("accounts.methods = ['sms']\n");
+    for number in ["+491511234567", "+436641234567", "+41791234567"] {
+        world.issue("sms", number);
+    }
+    let event = world.event(Action::Begin(sign_in()));
+    let fault = step::step(&world.context(), world.record.as_deref(), &event);
+    assert!(
+        matches!(&fault, Err(Fault::Unobserved(asked)) if asked.len() == 8),
+        "{fault:?}"
     );
 }

@@ -418,3 +418,13 @@ fn equal_inputs_give_equal_bytes_and_a_repeated_request_sends_nothing() {
     assert_eq!(first.outcome, again.outcome);
     assert!(again.effects.is_empty() && again.counts.is_empty());
 }
+
+#[test]
+fn another_number_is_another_claim() {
+    let taken = ["+4915112345678", "+4915112345679"].map(|number| {
+        let claims = World::new(POLICY).issue("sms", number).claims;
+        assert!(matches!(claims[..], [Claim::Take(_)]), "{claims:?}");
+        claims
+    });
+    assert_ne!(taken[0], taken[1]);
+}
