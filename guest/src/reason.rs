@@ -283,6 +283,14 @@ impl Reason {
         }
     }
 
+    /// Whether it says that an answer was not looked at, because of what came before.
+    pub(crate) const fn is_unjudged(self) -> bool {
+        matches!(
+            self,
+            Self::Throttled | Self::Locked | Self::AccountLocked | Self::Disabled | Self::Blocked
+        )
+    }
+
     /// The denial that has this reason. It never tells until when: that would tell a lock from a wrong code.
     pub(crate) fn denial(self) -> Denial {
         let public = self.public().name();

@@ -62,6 +62,8 @@ pub(super) fn answer(
     // The rules are asked again when the caller, whom they are about, comes for the result.
     let need = Need::any_of(step.policy.accounts.methods);
     let scope = Scope::of(&need, account, &challenge);
+    let may_answer = account.credentials.iter().any(|it| scope.includes(it));
+    let is_judged = |reason: Reason| may_answer && !reason.is_unjudged();
     let proof = Proof::Phone(answer);
     let attempt = if refuses {
         let heard = prove::refusal(step, account, proof, &challenge)
@@ -74,8 +76,10 @@ pub(super) fn answer(
         match prove::attempt(step, account, proof, scope, notes) {
             // Keys may report a fraud too, and what does not come from the user's device ends nothing: locked or not, and
             // whatever the policy has become.
-            Attempt::Rejected(reason) => prove::refusal(step, account, proof, &challenge)
-                .unwrap_or(Attempt::Rejected(reason)),
+            Attempt::Rejected(reason) if !is_judged(reason) => {
+                prove::refusal(step, account, proof, &challenge)
+                    .unwrap_or(Attempt::Rejected(reason))
+            }
             attempt => attempt,
         }
     };
