@@ -106,7 +106,7 @@ impl<F: Function> Export<F> {
         params: F::Params<'_>,
     ) -> wasmtime::Result<F::Results> {
         let function = instance
-            .get_func(&mut *store, &self.index)
+            .get_func(&mut *store, self.index)
             .ok_or_else(|| wasmtime::Error::msg("an export is gone"))?;
         // Safety: `find`, which alone makes exports, has compared these types with the component's. The types of an export are
         // the component's, not the instance's, and the index names nothing in another component.
