@@ -6,9 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Linear memory in octets: what an instance is born with, which is enough for ordinary accounts and policies, and the most that
-/// it may ever have, which is enough for the largest. Pages of 64 KiB.
-const MEMORY: (u32, u32) = (2 * 65_536, 4 * 65_536);
+/// Linear memory in octets, at the start and for ever: 4 pages of 64 KiB.
+const MEMORY: u32 = 4 * 65_536;
 /// Of it, the stack. It lies at the bottom, so that running over it traps.
 const STACK: u32 = 32_768;
 /// How eagerly functions are inlined where they do not ask for it. LLVM's own figure at this level is 250.
@@ -156,12 +155,12 @@ impl Toolchain {
     }
 }
 
-/// Compiler flags: small memory with a bound, small stack, and no trace of the folders of this machine.
+/// Compiler flags: fixed memory, small stack, and no trace of the folders of this machine.
 fn flags(root: &Path, rustc: &Path) -> Vec<String> {
     let mut flags = vec![
         format!("-Clink-arg=-zstack-size={STACK}"),
-        format!("-Clink-arg=--initial-memory={}", MEMORY.0),
-        format!("-Clink-arg=--max-memory={}", MEMORY.1),
+        format!("-Clink-arg=--initial-memory={MEMORY}"),
+        format!("-Clink-arg=--max-memory={MEMORY}"),
         "-Clink-arg=--strip-all".to_owned(),
         "-Ctarget-feature=+simd128".to_owned(),
         // Every host compiles the component when it starts. A third of the usual inlining makes that a fifth cheaper in time and

@@ -2,18 +2,17 @@
 
 use anyhow::{Context as _, ensure};
 
-/// The pages of 64 KiB that an instance is born with.
-pub const BORN_WITH: usize = 2;
-/// The pages that it may ever have.
+/// The pages of 64 KiB that the component has, at the start and for ever.
 pub const PAGES: usize = 4;
 const PAGE: usize = 65_536;
 
-/// The component with a heap that ends at this address, at most the end of what it may have. What needs more traps.
+/// The component with a heap that ends at this address: the linker's `__heap_end`, at most the end of its memory. What needs more
+/// traps.
 ///
 /// # Errors
 /// If the heap's span is not found in the component.
 pub fn with_heap_end(component: &[u8], end: usize) -> anyhow::Result<Vec<u8>> {
-    let is = u32::try_from(BORN_WITH * PAGE)?.to_le_bytes();
+    let is = u32::try_from(PAGES * PAGE)?.to_le_bytes();
     // The allocator's span, as the linker left it: where the heap begins, behind stack and data, and where it ends.
     let mut spans = component.windows(8).enumerate().filter(|(_, octets)| {
         let Some((Ok(base), last)) = octets
@@ -33,8 +32,7 @@ pub fn with_heap_end(component: &[u8], end: usize) -> anyhow::Result<Vec<u8>> {
         spans.next().is_none(),
         "the heap's span was found more than once"
     );
-    // All of it is there at first, so that none can be taken beside.
-    let mut smaller = with_memory(component, (PAGES, PAGES))?;
+    let mut smaller = component.to_vec();
     smaller
         .get_mut(at + 4..at + 8)
         .context("no span")?
@@ -42,29 +40,25 @@ pub fn with_heap_end(component: &[u8], end: usize) -> anyhow::Result<Vec<u8>> {
     Ok(smaller)
 }
 
-/// The component with so many pages of memory at most, of which as many as ever are there at first.
+/// The component with so many pages of memory, and the heap ending with them.
 ///
 /// # Errors
-/// If the memory is not found in the component, or there would be less than it is born with.
+/// If the memory, or the heap's span, is not found in the component.
 pub fn with_pages(component: &[u8], pages: usize) -> anyhow::Result<Vec<u8>> {
-    ensure!(pages >= BORN_WITH, "the heap begins with more");
-    with_memory(component, (BORN_WITH, pages))
-}
-
-fn with_memory(component: &[u8], pages: (usize, usize)) -> anyhow::Result<Vec<u8>> {
     // A memory section: one memory, with a minimum and a maximum.
-    let memory = |(least, most): (usize, usize)| -> anyhow::Result<[u8; 6]> {
-        Ok([5, 4, 1, 1, u8::try_from(least)?, u8::try_from(most)?])
+    let memory = |pages: usize| -> anyhow::Result<[u8; 6]> {
+        let pages = u8::try_from(pages)?;
+        Ok([5, 4, 1, 1, pages, pages])
     };
-    let is = memory((BORN_WITH, PAGES))?;
+    let is = memory(PAGES)?;
     let at = component
         .windows(is.len())
         .position(|octets| octets == is)
         .context("the memory was not found")?;
-    let mut other = component.to_vec();
-    other
+    let mut smaller = with_heap_end(component, pages * PAGE)?;
+    smaller
         .get_mut(at..at + is.len())
         .context("no memory")?
         .copy_from_slice(&memory(pages)?);
-    Ok(other)
+    Ok(smaller)
 }

@@ -14,6 +14,8 @@
 //! | [`clock`] | the time as an argument |
 //! | [`metrics`] | what was counted |
 
+#![forbid(unsafe_code)]
+
 pub mod clock;
 pub mod contract;
 pub mod metrics;

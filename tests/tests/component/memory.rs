@@ -1,8 +1,8 @@
-//! Memory has a bound, as small as the largest legal account and the largest legal policy allow, and ordinary steps do not grow it.
+//! Memory is fixed, and as small as the largest legal account and the largest legal policy allow.
 
 use cofactor_runtime::contract::Verdict;
 use cofactor_runtime::plugin::{Options, Plugin};
-use cofactor_tests::heap::{BORN_WITH, PAGES, with_pages};
+use cofactor_tests::heap::{PAGES, with_pages};
 use cofactor_tests::scenario::{Scenario, begin, kind, plugin};
 use cofactor_tests::tour::{OPERATIONS, largest_policy};
 use wasmtime::{Config, Engine, Module};
@@ -32,7 +32,7 @@ fn the_largest_account_with_the_largest_policy_passes_every_operation() {
 fn one_page_less_is_too_little() {
     let small = with_pages(cofactor_component::COMPONENT, PAGES - 1).unwrap();
     let less = PAGES as u64 - 1;
-    assert_eq!(memories(&small), [(BORN_WITH as u64, Some(less))]);
+    assert_eq!(memories(&small), [(less, Some(less))]);
     let small = Plugin::load(&small, &Options::default()).unwrap();
     // It works as such: a small policy is compiled, a small account signs in.
     let mut it = Scenario::enrolled("").unwrap();
@@ -155,23 +155,11 @@ fn mistakes() -> [String; 7] {
 }
 
 #[test]
-fn linear_memory_has_a_bound() {
+fn linear_memory_can_not_grow() {
     let pages = memories(cofactor_component::COMPONENT);
-    assert_eq!(pages, [(BORN_WITH as u64, Some(PAGES as u64))]);
-}
-
-/// Growing is a system call that locks the host's address space, and another when the slot is used again.
-#[test]
-fn what_people_do_every_day_fits_the_memory_that_an_instance_is_born_with() {
-    let born = with_pages(cofactor_component::COMPONENT, BORN_WITH).unwrap();
-    let born = Plugin::load(&born, &Options::default()).unwrap();
-    for operation in OPERATIONS {
-        let question = operation.small().unwrap();
-        let policy = born.compile_policy(&question.document);
-        let put = question.put(&born, &policy.unwrap().unwrap());
-        let (outcome, _) = put.unwrap_or_else(|error| panic!("{}: {error}", operation.name));
-        assert_eq!(outcome, operation.outcome, "{}", operation.name);
-    }
+    assert_eq!(pages.len(), 1);
+    assert_eq!(pages[0].1, Some(pages[0].0), "minimum and maximum differ");
+    assert_eq!(pages[0].0, PAGES as u64);
 }
 
 /// Minimum and maximum pages of each memory that the core modules of a component define.

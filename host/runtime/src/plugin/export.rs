@@ -1,11 +1,10 @@
-//! The functions that a component exports, each with its types. They are compared with the component's when it is loaded, and
-//! never again: a comparison costs about as much as a small step, since the contract is large.
+//! The functions that a component exports, each with its types.
 
 use std::marker::PhantomData;
 
 use wasmtime::Store;
 use wasmtime::component::{
-    Component, ComponentExportIndex, ComponentNamedList, Instance, Lift, Lower, TypedFunc,
+    Component, ComponentExportIndex, ComponentNamedList, Instance, Lift, Lower,
 };
 
 use super::LoadError;
@@ -105,14 +104,9 @@ impl<F: Function> Export<F> {
         store: &mut Store<Limits>,
         params: F::Params<'_>,
     ) -> wasmtime::Result<F::Results> {
-        let function = instance
-            .get_func(&mut *store, self.index)
-            .ok_or_else(|| wasmtime::Error::msg("an export is gone"))?;
-        // Safety: `find`, which alone makes exports, has compared these types with the component's. The types of an export are
-        // the component's, not the instance's, and the index names nothing in another component.
-        #[allow(unsafe_code)]
-        let function = unsafe { TypedFunc::<F::Params<'_>, F::Results>::new_unchecked(function) };
-        function.call(store, params)
+        instance
+            .get_typed_func::<F::Params<'_>, F::Results>(&mut *store, &self.index)?
+            .call(store, params)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The engine: loads a component once and runs each call in an instance of its own.
 //!
-//! The linker is empty and stays empty, memory is bounded, fuel is bounded for each kind of call, and an instance is thrown
+//! The linker is empty and stays empty, memory is fixed, fuel is bounded for each kind of call, and an instance is thrown
 //! away after one call: nothing of one user is in memory when another user's request runs. A trap, an exceeded bound or
 //! a malformed answer is a [`Fault`](PluginError::Fault), which denies.
 
