@@ -75,7 +75,7 @@ impl contract::Verifier for Component {
             problem: error.problem,
             help: error.help,
         };
-        match policy::compile(&document) {
+        match policy::compile_last(document) {
             Ok(compiled) => Ok(CompiledPolicy {
                 bytes: compiled.bytes,
                 host: HostPolicy {

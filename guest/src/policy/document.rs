@@ -4,11 +4,13 @@
 //! between keys are applied when all of it was read, so that their order does not matter.
 
 use super::Methods;
+use super::compiled::MAX_BYTES;
 use super::keys::{KEYS, TABLES};
 use super::lists::{self, LISTS, List, Written};
-use super::network::Range;
+use super::network::Networks;
 use super::presets::Preset;
 use super::report::{Place, PolicyError, Report, decimal, listed, nearest, quoted};
+use super::sections::Texts;
 use super::statement::{Form, Statement, Statements, Value};
 use super::texts::{self, TEXTS};
 use super::values::{self, Refusal};
@@ -53,6 +55,17 @@ pub(crate) const MAX_DOCUMENT: usize = 64 * 1024;
 
 /// Checks a policy document and compiles it. The errors are complete, up to 64 of them, in the order of the document.
 pub fn compile(document: &str) -> Result<Compiled, Vec<PolicyError>> {
+    read(document)?.finish()
+}
+
+/// The same for a document that is needed no more: its memory is free before the compiled form is laid out.
+pub fn compile_last(document: String) -> Result<Compiled, Vec<PolicyError>> {
+    let reader = read(&document)?;
+    drop(document);
+    reader.finish()
+}
+
+fn read(document: &str) -> Result<Reader, Vec<PolicyError>> {
     let mut reader = Reader::new();
     if document.len() > MAX_DOCUMENT {
         let help = "at most 65536 octets".into();
@@ -74,11 +87,11 @@ pub fn compile(document: &str) -> Result<Compiled, Vec<PolicyError>> {
                 }
             }
         }
-        if reader.report.is_full() {
+        if reader.report.is_full() || reader.is_too_large() {
             return Err(reader.report.errors);
         }
     }
-    reader.finish()
+    Ok(reader)
 }
 
 /// What was read so far.
@@ -94,6 +107,8 @@ pub(super) struct Reader {
     pub(super) texts: [Given<String>; TEXTS.len()],
     /// What was written for each table of [`LISTS`].
     pub(super) lists: [Vec<Entry>; LISTS.len()],
+    /// How many octets of names, texts and networks are kept in `lists`.
+    kept: usize,
 }
 
 /// What was written for one key.
@@ -116,18 +131,18 @@ impl<T> Given<T> {
 pub(super) struct Entry {
     pub(super) list: &'static List,
     pub(super) place: Place,
-    /// What was written for each of its keys.
-    values: Vec<Given<Written>>,
+    /// What was written, with the place of its key among those of the list. Most keys of most tables are left out.
+    values: Vec<(u8, Given<Written>)>,
 }
 
 impl Entry {
     /// What was written for the key of this name, and where.
     pub(super) fn given(&self, name: &str) -> Option<&Given<Written>> {
-        let keys = self.list.keys.iter().zip(&self.values);
-        keys.into_iter()
-            .find(|(key, _)| key.name == name)
+        let at = self.list.keys.iter().position(|key| key.name == name)?;
+        let mut values = self.values.iter();
+        values
+            .find(|(key, _)| usize::from(*key) == at)
             .map(|(_, given)| given)
-            .filter(|given| given.place.is_some())
     }
 
     /// Where the key stands, or else the table.
@@ -151,10 +166,10 @@ impl Entry {
         }
     }
 
-    pub(super) fn texts(&self, name: &str) -> &[String] {
+    pub(super) fn texts(&self, name: &str) -> Texts<'_> {
         match self.value(name) {
-            Some(Written::Texts(texts)) => texts,
-            _ => &[],
+            Some(Written::Texts(texts)) => Texts::laid_out(texts),
+            _ => Texts::default(),
         }
     }
 
@@ -167,15 +182,15 @@ impl Entry {
 
     pub(super) fn instant(&self, name: &str) -> Option<u64> {
         match self.value(name)? {
-            Written::Instant(instant) => Some(*instant),
+            Written::Instant(instant) => Some(**instant),
             _ => None,
         }
     }
 
-    pub(super) fn networks(&self, name: &str) -> &[Range] {
-        match self.value(name) {
-            Some(Written::Networks(ranges)) => ranges,
-            _ => &[],
+    pub(super) fn networks(&self, name: &str) -> Option<&Networks> {
+        match self.value(name)? {
+            Written::Networks(networks) => Some(networks),
+            _ => None,
         }
     }
 
@@ -208,6 +223,7 @@ impl Reader {
             given: [Given::NOTHING; KEYS.len()],
             texts: [const { Given::NOTHING }; TEXTS.len()],
             lists: [const { Vec::new() }; LISTS.len()],
+            kept: 0,
         }
     }
 
@@ -298,7 +314,7 @@ impl Reader {
         entries.push(Entry {
             list,
             place,
-            values: vec![Given::NOTHING; list.keys.len()],
+            values: Vec::new(),
         });
     }
 
@@ -359,8 +375,8 @@ impl Reader {
         else {
             return;
         };
-        let keys = entry.list.keys.iter().zip(&mut entry.values);
-        let Some((key, given)) = keys.into_iter().find(|(key, _)| key.name == name) else {
+        let mut keys = entry.list.keys.iter().zip(0..);
+        let Some((key, number)) = keys.find(|(key, _)| key.name == name) else {
             return self.unknown_key(name, place);
         };
         let field = [entry.list.name, ".", name].concat();
@@ -371,7 +387,25 @@ impl Reader {
         };
         let taken = |name: &str| earlier.iter().any(|one| one.text("name") == Some(name));
         let read = lists::read(entry.list, &key.form, value, taken);
-        fill(&mut self.report, given, &spot, read);
+        let written = entry.values.iter_mut().find(|(key, _)| *key == number);
+        if let Some((_, given)) = written {
+            return fill(&mut self.report, given, &spot, read);
+        }
+        let mut given = Given::NOTHING;
+        fill(&mut self.report, &mut given, &spot, read);
+        self.kept += given.value.as_ref().map_or(0, Written::octets);
+        entry.values.push((number, given));
+        if self.is_too_large() {
+            let most = decimal(MAX_BYTES as u64);
+            let problem = "with this one, names and networks take too much room".into();
+            let help = ["at most ", &most, " octets: fewer rules, networks or names"].concat();
+            self.report.error(place, spot.field, problem, help);
+        }
+    }
+
+    /// Whether more is kept than may be compiled. Nothing further is read then: memory is small.
+    fn is_too_large(&self) -> bool {
+        self.kept > MAX_BYTES
     }
 
     /// The table that is being read, for errors that have no key.

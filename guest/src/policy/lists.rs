@@ -2,8 +2,9 @@
 //! may be written for them.
 
 use super::keys::{Kind, LEVELS};
-use super::network::Range;
+use super::network::{Networks, Range};
 use super::report::{decimal, quoted};
+use super::sections::Texts;
 use super::statement::Value;
 use super::values::{self, Refusal};
 use super::{Methods, instant};
@@ -50,15 +51,29 @@ pub(crate) enum Form {
     Sets,
 }
 
-/// What was written for it.
-#[derive(Clone)]
+/// What was written for it, as tightly as it will be compiled: a document holds thousands of names and networks, and the
+/// component's memory little else.
 pub(crate) enum Written {
     Number(u32),
-    Instant(u64),
-    Text(String),
-    Texts(Vec<String>),
-    Networks(Vec<Range>),
-    Sets(Vec<Methods>),
+    Instant(Box<u64>),
+    Text(Box<str>),
+    /// As [`Texts`] has them.
+    Texts(Box<[u8]>),
+    Networks(Box<Networks>),
+    Sets(Box<[Methods]>),
+}
+
+impl Written {
+    /// How many octets of text and addresses are kept.
+    pub(crate) fn octets(&self) -> usize {
+        match self {
+            Self::Number(_) | Self::Instant(_) => 0,
+            Self::Text(text) => text.len(),
+            Self::Texts(texts) => texts.len(),
+            Self::Networks(networks) => networks.v4.len() + networks.v6.len(),
+            Self::Sets(sets) => size_of_val(&**sets),
+        }
+    }
 }
 
 /// Where each of [`LISTS`] is.
@@ -143,16 +158,16 @@ pub(crate) fn read(
     match form {
         Form::Number(kind) => values::number(kind, value).map(Written::Number),
         Form::FailMode => values::fail_open(value).map(|open| Written::Number(open.into())),
-        Form::Name(most) => name(list, *most, value, is_taken).map(Written::Text),
+        Form::Name(most) => name(list, *most, value, is_taken).map(short),
         Form::Text(most) => {
             let help = ["a text of 1 to ", &decimal(*most as u64), " octets"].concat();
             let text = values::text(value, &help)?;
-            checked(text, *most, &help).map(Written::Text)
+            checked(text, *most, &help).map(short)
         }
         Form::Texts(most, longest) => {
             let help = ["a list of 1 to ", &decimal(*most as u64), " names"].concat();
             let read = |text: &str| checked(text, *longest, &help);
-            texts(value, *most, &help, read).map(Written::Texts)
+            texts(value, *most, &help, read).map(packed)
         }
         Form::Words(words) => values::set(words, value).map(Written::Number),
         Form::Instant => {
@@ -162,7 +177,7 @@ pub(crate) fn read(
                 other => return values::mistyped(other, help),
             };
             instant::parse(text)
-                .map(Written::Instant)
+                .map(|instant| Written::Instant(instant.into()))
                 .ok_or_else(|| Refusal {
                     problem: [&quoted(text), " is no date and time with an offset"].concat(),
                     help: help.into(),
@@ -176,7 +191,7 @@ pub(crate) fn read(
                     help: help.into(),
                 })
             })
-            .map(Written::Networks)
+            .map(|ranges| Written::Networks(Networks::of(ranges).into()))
         }
         Form::Countries => {
             let help = "a list of countries, such as [\"DE\", \"AT\"]: two upper-case letters of ISO 3166-1 each";
@@ -187,13 +202,21 @@ pub(crate) fn read(
                     values::refuse([&quoted(text), " is no country"].concat(), help)
                 }
             })
-            .map(Written::Texts)
+            .map(packed)
         }
         Form::Sets => {
             let help = "a list of methods that are enough, such as [\"webauthn\", \"totp+push\"]";
-            texts(value, MAX_SETS, help, set).map(Written::Sets)
+            texts(value, MAX_SETS, help, set).map(|sets| Written::Sets(sets.into()))
         }
     }
+}
+
+fn short(text: String) -> Written {
+    Written::Text(text.into())
+}
+
+pub(crate) fn packed(texts: Vec<String>) -> Written {
+    Written::Texts(Texts::lay_out(&texts))
 }
 
 /// Methods with `+` between them: all of them are needed.

@@ -27,7 +27,7 @@ mod values;
 use crate::account::State;
 use crate::methods::{Class, hotp, totp};
 
-pub use document::{Compiled, HostPolicy, Observed, compile};
+pub use document::{Compiled, HostPolicy, Observed, compile, compile_last};
 pub use factors::{
     Attestation, Bypass, Cache, Devices, Discoverable, Email, Fraud, Matching, Pin, PinOrder, Push,
     Recovery, Sends, Sms, TemporaryPass, UserVerification, Voice, VoiceAnswer, Webauthn,

@@ -31,6 +31,45 @@ pub(crate) enum Range {
     V6(u128, u128),
 }
 
+/// The networks of a location, in the order and form of the compiled policy.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Networks {
+    /// Pairs of four octets.
+    pub(crate) v4: Box<[u8]>,
+    /// Pairs of sixteen octets.
+    pub(crate) v6: Box<[u8]>,
+    /// Whether together they are all addresses of a family (BY-04).
+    pub(crate) are_everything: bool,
+    /// Whether one of them is larger than the networks of one organisation are.
+    pub(crate) are_wide: bool,
+}
+
+impl Networks {
+    /// Puts ranges in order and joins those that touch.
+    pub(crate) fn of(ranges: Vec<Range>) -> Self {
+        let ranges = Range::joined(ranges);
+        let (mut v4, mut v6) = (Vec::new(), Vec::new());
+        for range in &ranges {
+            match range {
+                Range::V4(first, last) => {
+                    v4.extend_from_slice(&first.to_be_bytes());
+                    v4.extend_from_slice(&last.to_be_bytes());
+                }
+                Range::V6(first, last) => {
+                    v6.extend_from_slice(&first.to_be_bytes());
+                    v6.extend_from_slice(&last.to_be_bytes());
+                }
+            }
+        }
+        Self {
+            v4: v4.into(),
+            v6: v6.into(),
+            are_everything: ranges.iter().any(|range| range.is_everything()),
+            are_wide: ranges.iter().any(|range| range.is_wide()),
+        }
+    }
+}
+
 impl Range {
     /// Reads `10.0.0.0/8`, `10.0.0.1-10.0.0.9`, or one address. What is wrong with it otherwise.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
@@ -94,7 +133,7 @@ impl Range {
     }
 
     /// Puts ranges in order and joins those that touch.
-    pub(crate) fn joined(mut ranges: Vec<Self>) -> Vec<Self> {
+    fn joined(mut ranges: Vec<Self>) -> Vec<Self> {
         ranges.sort_unstable();
         let mut joined: Vec<Self> = Vec::with_capacity(ranges.len());
         for range in ranges {
@@ -116,12 +155,12 @@ impl Range {
     }
 
     /// Whether every address of its family is in it (BY-04).
-    pub(crate) fn is_everything(self) -> bool {
+    fn is_everything(self) -> bool {
         matches!(self, Self::V4(0, u32::MAX) | Self::V6(0, u128::MAX))
     }
 
     /// Whether it is larger than the networks of one organisation are: over a /8, or over a /16 of IPv6.
-    pub(crate) fn is_wide(self) -> bool {
+    fn is_wide(self) -> bool {
         match self {
             Self::V4(first, last) => last - first >= 1 << 24,
             Self::V6(first, last) => last - first >= 1 << 112,

@@ -11,7 +11,7 @@
 //! | applications | name; fail mode (1 is OPEN); level; maximum age; methods; strength; approvals; app passwords; approvers |
 //! | greetings | message; language; application; text |
 
-use super::network::{Address, Range};
+use super::network::{Address, Networks};
 use super::{Application, Methods};
 use crate::account::RecordError;
 use crate::octets::{Reader, Writer};
@@ -165,30 +165,18 @@ const COUNTRIES: u8 = 2;
 pub(crate) fn put_location(
     section: &mut Vec<u8>,
     name: &str,
-    countries: &[String],
+    countries: Texts<'_>,
     unknown_country: bool,
-    ranges: &[Range],
+    networks: Option<&Networks>,
 ) {
     let by_country = unknown_country || !countries.is_empty();
-    let (mut v4, mut v6) = (Vec::new(), Vec::new());
-    for range in ranges {
-        match range {
-            Range::V4(first, last) => {
-                v4.extend_from_slice(&first.to_be_bytes());
-                v4.extend_from_slice(&last.to_be_bytes());
-            }
-            Range::V6(first, last) => {
-                v6.extend_from_slice(&first.to_be_bytes());
-                v6.extend_from_slice(&last.to_be_bytes());
-            }
-        }
-    }
+    let countries: Vec<&[u8]> = countries.iter().collect();
     put(section, |out| {
         out.short(name.as_bytes());
         out.u8(u8::from(unknown_country) * UNKNOWN + u8::from(by_country) * COUNTRIES);
-        out.long(countries.concat().as_bytes());
-        out.long(&v4);
-        out.long(&v6);
+        out.long(&countries.concat());
+        out.long(networks.map_or(&[], |networks| &networks.v4));
+        out.long(networks.map_or(&[], |networks| &networks.v6));
     });
 }
 
@@ -281,11 +269,18 @@ impl<'a> Rule<'a> {
 impl<'a> Applications<'a> {
     /// What holds for the application of this name.
     pub fn of(self, name: &str) -> Result<Application<'a>, Malformed> {
-        for entry in Entries(self.entries) {
-            let mut rest = Reader::new(entry?);
-            if rest.short(1, usize::MAX, "")? != name.as_bytes() {
+        let mut entries = Entries(self.entries);
+        while let Some(entry) = entries.next() {
+            let entry = entry?;
+            // There may be many: what has a name of another length is passed by at a glance.
+            let &[length, ref named @ ..] = entry else {
+                return Err(Malformed);
+            };
+            if usize::from(length) != name.len() || !named.starts_with(name.as_bytes()) {
                 continue;
             }
+            let mut rest = Reader::new(entry);
+            rest.short(1, usize::MAX, "")?;
             let application = Application {
                 fail_open: rest.u8()? == 1,
                 required_level: rest.u8()?,
@@ -369,12 +364,25 @@ pub(crate) fn put_greeting(section: &mut Vec<u8>, texts: [&str; 4]) {
 
 impl<'a> Texts<'a> {
     /// Lays texts out; each is at most 255 octets long.
-    pub(crate) fn of(texts: &[String], kept: &'a mut Vec<u8>) -> Self {
+    pub(super) fn lay_out(texts: &[String]) -> Box<[u8]> {
+        let size = texts.iter().map(|text| 1 + text.len()).sum();
+        let mut kept = Vec::with_capacity(size);
         for text in texts {
             kept.push(text.len() as u8);
             kept.extend_from_slice(text.as_bytes());
         }
-        Self(kept)
+        kept.into()
+    }
+
+    /// What [`Texts::lay_out`] made.
+    pub(super) fn laid_out(octets: &'a [u8]) -> Self {
+        Self(octets)
+    }
+
+    /// The texts as such.
+    pub(super) fn names(self) -> impl Iterator<Item = &'a str> {
+        self.iter()
+            .filter_map(|text| core::str::from_utf8(text).ok())
     }
 
     fn read(rest: &mut Reader<'a>) -> Result<Self, Malformed> {

@@ -2,10 +2,10 @@
 
 use super::document::{Entry, Reader};
 use super::lists::{self, APPLICATION, EFFECTS, GREETING, LISTS, LOCATION, RULE, STRENGTH};
-use super::network::{EVERYTHING, Range};
+use super::network::EVERYTHING;
 use super::presets::{FAIL_OPEN, LEVEL_1, LEVEL_3};
 use super::report::{Report, listed, nearest, quoted};
-use super::sections::{self, Effect, Rule, Texts};
+use super::sections::{self, Effect, Rule};
 use super::{Application, Methods, Policy};
 
 /// Every section, and what the host has to know of them.
@@ -96,7 +96,7 @@ impl Names<'_> {
     fn locations(&self, report: &mut Report, rule: &Entry, key: &'static str) -> u64 {
         let known = || self.locations.iter().filter_map(|it| it.text("name"));
         let mut places = 0;
-        for name in rule.texts(key) {
+        for name in rule.texts(key).names() {
             let at = self
                 .locations
                 .iter()
@@ -151,8 +151,8 @@ fn complete(report: &mut Report, entry: &Entry) {
 }
 
 fn put_location(report: &mut Report, entry: &Entry, out: &mut Sections) {
-    let ranges = Range::joined(entry.networks("networks").to_vec());
-    if ranges.iter().any(|range| range.is_everything()) {
+    let networks = entry.networks("networks");
+    if networks.is_some_and(|networks| networks.are_everything) {
         let help = "the networks that are meant: a location of all addresses is none".into();
         report.error(
             entry.place("networks"),
@@ -160,7 +160,7 @@ fn put_location(report: &mut Report, entry: &Entry, out: &mut Sections) {
             EVERYTHING.into(),
             help,
         );
-    } else if ranges.iter().any(|range| range.is_wide()) {
+    } else if networks.is_some_and(|networks| networks.are_wide) {
         let why =
             "more addresses than one organisation has: whoever is among them counts as being there"
                 .into();
@@ -187,7 +187,7 @@ fn put_location(report: &mut Report, entry: &Entry, out: &mut Sections) {
         entry.text("name").unwrap_or_default(),
         entry.texts("countries"),
         unknown_country,
-        &ranges,
+        networks,
     );
 }
 
@@ -211,8 +211,6 @@ fn put_rule(report: &mut Report, entry: &Entry, names: &Names<'_>, out: &mut Sec
         Some(1) => Effect::Deny,
         _ => Effect::Require,
     };
-    let mut kept = [Vec::new(), Vec::new(), Vec::new()];
-    let [groups, users, applications] = &mut kept;
     let rule = Rule {
         name: entry.text("name").unwrap_or_default(),
         effect,
@@ -226,9 +224,9 @@ fn put_rule(report: &mut Report, entry: &Entry, names: &Names<'_>, out: &mut Sec
         not_locations: names.locations(report, entry, "not-locations"),
         risks: entry.number("risk").unwrap_or(0) as u8,
         states: entry.number("states").unwrap_or(0) as u8,
-        groups: Texts::of(entry.texts("groups"), groups),
-        users: Texts::of(entry.texts("users"), users),
-        applications: Texts::of(entry.texts("applications"), applications),
+        groups: entry.texts("groups"),
+        users: entry.texts("users"),
+        applications: entry.texts("applications"),
     };
     if entry.number("then").is_some() {
         match effect {
@@ -285,14 +283,14 @@ fn judge_skip(report: &mut Report, entry: &Entry, names: &Names<'_>) {
     }
     // A session that was let in because of its network is let on only while it is there, and no country is told with the
     // requests of a session. Besides, a country is no network that anybody runs.
-    let by_country = |name: &String| {
+    let by_country = |name: &&str| {
         names.locations.iter().any(|it| {
-            it.text("name") == Some(name)
+            it.text("name") == Some(*name)
                 && (it.is_written("countries") || it.number("unknown-country") == Some(1))
         })
     };
     for key in ["locations", "not-locations"] {
-        if let Some(name) = entry.texts(key).iter().find(|name| by_country(name)) {
+        if let Some(name) = entry.texts(key).names().find(by_country) {
             let problem = [&quoted(name), " has countries: no country is trusted"].concat();
             let help = "a location of networks alone".into();
             report.error(entry.place(key), &["rule.", key].concat(), problem, help);
@@ -357,7 +355,6 @@ fn put_application(
     policy: &Policy<'_>,
     out: &mut Sections,
 ) {
-    let mut approvers = Vec::new();
     let default = policy.applications.default;
     let application = Application {
         fail_open: entry.number("fail-mode") == Some(1),
@@ -369,7 +366,7 @@ fn put_application(
         strength: names.strength(report, entry),
         approvals: entry.number("approvals").unwrap_or(0) as u8,
         app_passwords: entry.number("app-passwords") != Some(0),
-        approvers: Texts::of(entry.texts("approvers"), &mut approvers),
+        approvers: entry.texts("approvers"),
     };
     let other = [("approvals", "approvers"), ("approvers", "approvals")];
     for (key, missing) in other {

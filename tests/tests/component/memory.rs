@@ -141,6 +141,73 @@ fn a_policy_full_of_mistakes_is_refused_and_not_a_fault() {
     }
 }
 
+/// Every table as often as it may be written, and each with every key.
+fn every_key() -> String {
+    let mut text = String::new();
+    for i in 0..64 {
+        text += &format!(
+            "[[location]]\nname='l{i}'\nnetworks=['10.{i}.0.0/16','2001:db8:{i}::/48']\n\
+             [[rule]]\nname='r{i}'\ngroups=['g']\nusers=['u']\napplications=['a']\nlocations=['l{i}']\nnot-locations=['l0']\n\
+             risk=['high']\nstates=['enforced']\nthen='require'\nmethods=['totp']\nstrength='s0'\nlevel=2\nmax-age='1h'\n\
+             until=2036-12-31T18:00:00Z\nwhy='w'\n\
+             [[application]]\nname='a{i}'\nfail-mode='closed'\nrequired-level=2\nmax-age='1h'\nmethods=['totp']\nstrength='s0'\n\
+             approvals=1\napprovers=['m']\napp-passwords=true\n\
+             [[greeting]]\nmessage='m{i}'\nlanguage='de'\napplication='a'\ntext-id='t'\n"
+        );
+    }
+    for i in 0..16 {
+        text += &format!("[[strength]]\nname='s{i}'\nany-of=['totp','webauthn+push']\n");
+    }
+    let room = (64 << 10) - 1 - text.len();
+    text + &"#".repeat(room) + "\n"
+}
+
+#[test]
+fn a_policy_with_every_key_of_every_table_passes() {
+    let document = every_key();
+    assert_eq!(document.len(), 64 << 10);
+    let compiled = plugin().compile_policy(&document).unwrap();
+    let octets = compiled.unwrap().compiled().bytes.len();
+    assert!(octets > 8 << 10, "{octets}");
+}
+
+/// So many networks, or so many names of one octet, as fit into a document.
+fn full_lists() -> [String; 2] {
+    let mut numbers = 0..;
+    let mut networks = String::new();
+    while networks.len() < 60 << 10 {
+        let some = numbers.by_ref().take(100);
+        let some: Vec<String> = some
+            .map(|at: u32| format!("'9.{}.{}.0/24'", at >> 8, at & 255))
+            .collect();
+        let name = networks.len();
+        networks += &format!(
+            "[[location]]\nname='{name}'\nnetworks=[{}]\n",
+            some.join(",")
+        );
+    }
+    let letters: Vec<String> = ('0'..='o')
+        .filter(|c| *c != '\\')
+        .map(|c| format!("\"{c}\""))
+        .collect();
+    let letters = letters.join(",");
+    let rules = (0..64).map(|at| {
+        format!("[[rule]]\nname='{at}'\nthen='require'\nlevel=3\nusers=[{letters}]\ngroups=[{letters}]\napplications=[{letters}]\n")
+    });
+    [networks, rules.collect()]
+}
+
+#[test]
+fn lists_that_are_too_full_are_refused_and_not_a_fault() {
+    for document in full_lists() {
+        assert!(document.len() > 40 << 10, "{}", document.len());
+        let cut = document.rfind("[[").filter(|_| document.len() > 64 << 10);
+        let document = &document[..cut.unwrap_or(document.len())];
+        let errors = plugin().compile_policy(document).unwrap().unwrap_err();
+        assert!(errors[0].help.contains("16384"), "{errors:?}");
+    }
+}
+
 /// The largest documents that are nothing but mistakes, each of another kind.
 fn mistakes() -> [String; 7] {
     [

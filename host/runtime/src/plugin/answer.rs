@@ -45,11 +45,11 @@ pub(super) fn check_transition(
 ) -> Check {
     check_change(&transition.account, event)?;
     for (name, count) in [
-        ("effects", transition.effects.len()),
-        ("counts", transition.counts.len()),
-        ("audit", transition.audit.len()),
+        ("transition.effects", transition.effects.len()),
+        ("transition.counts", transition.counts.len()),
+        ("transition.audit", transition.audit.len()),
     ] {
-        answer(count <= 8, &format!("transition.{name} has over 8 entries"))?;
+        entries(name, count, 8)?;
     }
     let claims = transition.claims.len();
     answer(claims <= 64, "transition.claims has over 64 entries")?;
@@ -270,7 +270,7 @@ fn check_challenge(challenge: &Challenge) -> Check {
 }
 
 fn check_offers(field: &str, offers: &[Offer]) -> Check {
-    answer(offers.len() <= 64, &format!("{field} has over 64 entries"))?;
+    entries(field, offers.len(), 64)?;
     for Offer {
         method,
         credential,
@@ -362,20 +362,27 @@ fn check_credential(id: Option<&str>) -> Check {
 }
 
 fn check_id(field: &str, id: &str) -> Check {
-    answer(
-        lower_hex(id, 32),
-        &format!("{field} is not 32 hexadecimal digits"),
-    )
+    if lower_hex(id, 32) {
+        return Ok(());
+    }
+    malformed(field, "is not 32 hexadecimal digits")
 }
 
 /// A name of a published list goes into metrics and logs as it is: lower-case letters, digits, hyphens and dots.
 fn word(field: &str, name: &str, most: usize) -> Check {
     length(field, name.len(), 1, most).map_err(as_answer)?;
     let plain = |octet| matches!(octet, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
-    answer(
-        name.bytes().all(plain),
-        &format!("{field} is not a name in lower-case letters"),
-    )
+    if name.bytes().all(plain) {
+        return Ok(());
+    }
+    malformed(field, "is not a name in lower-case letters")
+}
+
+fn entries(field: &str, found: usize, most: usize) -> Check {
+    if found <= most {
+        return Ok(());
+    }
+    malformed(field, &format!("has over {most} entries"))
 }
 
 fn text(field: &str, text: &str, most: usize) -> Check {
@@ -388,6 +395,10 @@ fn answer(holds: bool, otherwise: &str) -> Check {
     } else {
         Err(PluginError::Malformed(otherwise.to_owned()))
     }
+}
+
+fn malformed(field: &str, how: &str) -> Check {
+    Err(PluginError::Malformed(format!("{field} {how}")))
 }
 
 fn as_answer(error: PluginError) -> PluginError {
