@@ -26,7 +26,7 @@ unsafe extern "C" {
 }
 
 /// How long the front is, in octets: a sign-in with a code, under a policy of 64 applications, takes less.
-const LENGTH: usize = 16 * 1024;
+const LENGTH: usize = 8 * 1024;
 /// What the front's start is aligned to. Nothing here asks for more; if it did, the back would serve it.
 const ALIGN: usize = 16;
 

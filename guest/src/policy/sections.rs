@@ -269,8 +269,7 @@ impl<'a> Rule<'a> {
 impl<'a> Applications<'a> {
     /// What holds for the application of this name.
     pub fn of(self, name: &str) -> Result<Application<'a>, Malformed> {
-        let mut entries = Entries(self.entries);
-        while let Some(entry) = entries.next() {
+        for entry in Entries(self.entries) {
             let entry = entry?;
             // There may be many: what has a name of another length is passed by at a glance.
             let &[length, ref named @ ..] = entry else {

@@ -71,6 +71,7 @@ fn measure() -> BTreeMap<String, u64> {
     };
     insert("empty", "");
     insert("largest", &largest::policy());
+    insert("networks", &largest::networks(1));
     costs
 }
 

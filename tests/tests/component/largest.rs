@@ -45,6 +45,25 @@ pub(crate) fn policy() -> String {
     text + &"#".repeat(rest) + "\n"
 }
 
+/// A policy of so many networks as a document has room for, each so many /24 behind the one before.
+pub(crate) fn networks(gap: usize) -> String {
+    let mut text = String::new();
+    for location in 0.. {
+        let networks: Vec<String> = (location * 100..location * 100 + 100)
+            .map(|at| format!("'9.{}.{}.0/24'", (at * gap) >> 8, (at * gap) & 255))
+            .collect();
+        let table = format!(
+            "[[location]]\nname='{location}'\nnetworks=[{}]\n",
+            networks.join(",")
+        );
+        if text.len() + table.len() > 64 << 10 {
+            break;
+        }
+        text += &table;
+    }
+    text
+}
+
 /// A user of the largest account, under the largest policy.
 pub(crate) struct Largest {
     pub(crate) scenario: Scenario,

@@ -28,7 +28,7 @@ impl Default for Fuel {
     fn default() -> Self {
         Self {
             describe: 1_000_000,
-            compile_policy: 100_000_000,
+            compile_policy: 200_000_000,
             verify: 1_000_000_000,
             resynchronise: 1_400_000_000,
             change: 10_000_000,
