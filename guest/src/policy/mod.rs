@@ -8,6 +8,7 @@ mod advice;
 pub mod compiled;
 mod document;
 mod duration;
+mod entry;
 mod factors;
 mod instant;
 pub(crate) mod keys;

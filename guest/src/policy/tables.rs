@@ -1,6 +1,7 @@
 //! From the tables of lists to the sections of the compiled form: what names what, and what goes with what.
 
-use super::document::{Entry, Reader};
+use super::document::Reader;
+use super::entry::Entry;
 use super::lists::{self, APPLICATION, EFFECTS, GREETING, LISTS, LOCATION, RULE, STRENGTH};
 use super::network::EVERYTHING;
 use super::presets::{FAIL_OPEN, LEVEL_1, LEVEL_3};
