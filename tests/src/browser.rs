@@ -450,11 +450,10 @@ impl Browser {
         )
     }
 
+    /// The first element that fits. A key that was pressed may still be on its way to the page that has it.
     fn element(&self, selector: &str) -> anyhow::Result<String> {
-        let found = self.post(
-            "element",
-            json!({"using": "css selector", "value": selector}),
-        );
+        let which = json!({"using": "css selector", "value": selector});
+        let found = wait_for(selector, || self.post("element", which.clone()).ok());
         let found = found.with_context(|| {
             format!(
                 "looking for `{selector}` on {}",
