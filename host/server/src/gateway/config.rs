@@ -65,6 +65,14 @@ pub enum Kind {
     /// nginx, by `auth_request`.
     #[default]
     Nginx,
+    /// Caddy, by `forward_auth`.
+    Caddy,
+    /// Traefik, by `ForwardAuth`.
+    Traefik,
+    /// HAProxy, by a Lua action of our own.
+    Haproxy,
+    /// Envoy, by `ext_authz`.
+    Envoy,
 }
 
 /// What to do with paths that can be read in two ways.

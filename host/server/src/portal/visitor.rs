@@ -1,6 +1,7 @@
 //! Who looks at a page. Never taken from a query.
 //!
-//! On a guarded site the gateway says it, with its secret, as it does for the application. On a portal's own site a
+//! On a guarded site the gateway says it, with its secret, as it does for the application; which site it is, it says by
+//! the headers of its own contract. On a portal's own site a
 //! sealed cookie says it, which the hand-off put into the browser that began ([`super::handoff`]).
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use super::ticket::{Stage, Ticket};
 use crate::gateway::caller::{Caller, CallerError, SECRET, client};
 use crate::gateway::config::{Gateway, Portal};
 use crate::gateway::cookie::Cookie;
+use crate::gateway::forward_auth::asked;
 use crate::gateway::site::Site;
 use crate::gateway::{Front, browser};
 use crate::names::CanonicalName;
@@ -103,7 +105,7 @@ impl Visitor {
     /// The page to show instead.
     pub(super) fn of<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Self, Trouble> {
         let texts = texts(&parts.headers)?;
-        if parts.headers.contains_key(SECRET) {
+        if parts.headers.contains_key(&SECRET) {
             return Self::at_a_gateway(front, parts, texts);
         }
         Self::at_our_own_site(front, parts, texts)
@@ -117,22 +119,27 @@ impl Visitor {
         let read = |error: CallerError| {
             tracing::warn!(%error, "refused a page");
             match error {
-                CallerError::Stranger => Trouble::new(StatusCode::FORBIDDEN, "stranger"),
+                CallerError::Stranger | CallerError::Kind => {
+                    Trouble::new(StatusCode::FORBIDDEN, "stranger")
+                }
                 CallerError::Name(_) => Trouble::new(StatusCode::FORBIDDEN, "identity"),
                 _ => Trouble::new(StatusCode::BAD_REQUEST, "not-found"),
             }
         };
         let caller = Caller::of(&front.gateways, parts).map_err(read)?;
-        let target = caller.target(&parts.headers).map_err(read)?;
+        let site = asked::site(caller.gateway.kind, parts).map_err(read)?;
+        if !caller.gateway.guards(&site) {
+            return Err(read(CallerError::Site));
+        }
         let user = caller
             .user(&front.gateways, &parts.headers)
             .map_err(read)?
             .ok_or(Trouble::new(StatusCode::FORBIDDEN, "identity"))?;
         Ok(Self {
-            browser: Browser::of(&parts.headers, &target.site).ok_or_else(Trouble::service)?,
+            browser: Browser::of(&parts.headers, &site).ok_or_else(Trouble::service)?,
             gateway: caller.gateway,
             user,
-            site: target.site,
+            site,
             address: caller.address,
             client: browser::kind(&parts.headers),
             ticket: None,
