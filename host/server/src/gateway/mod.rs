@@ -18,6 +18,7 @@ pub mod browser;
 pub mod caller;
 pub mod config;
 pub mod cookie;
+pub mod first_factor;
 pub mod forward_auth;
 pub mod path;
 pub mod session;
