@@ -17,9 +17,10 @@ use cofactor_runtime::store::Store;
 use tower::ServiceExt;
 
 use super::{Demo, USER as TEST_USER, application, pages};
-use crate::gateway::caller::{FORWARDED, SECRET, USER};
+use crate::gateway::caller::{FORWARDED, SECRET};
 use crate::gateway::config::RESERVED;
 use crate::gateway::cookie::Cookie;
+use crate::gateway::first_factor::USER;
 use crate::gateway::forward_auth::asked::{ORIGINAL_METHOD, ORIGINAL_URL};
 use crate::gateway::forward_auth::nginx::PATH;
 use crate::gateway::forward_auth::{FACTOR_LEVEL, FACTOR_METHOD, FACTOR_VERIFIED, REMOTE_USER};

@@ -9,12 +9,10 @@ use axum::http::{HeaderMap, HeaderName};
 
 use super::address::{Prefixes, client_address};
 use super::config::{Gateway, Gateways};
-use crate::names::{CanonicalName, NameError};
+use super::first_factor::{Identity, IdentityError};
 
 /// The gateway's shared secret.
 pub static SECRET: HeaderName = HeaderName::from_static("x-cofactor-secret");
-/// Whom the first factor accepted; written by the gateway.
-pub static USER: HeaderName = HeaderName::from_static("x-cofactor-user");
 /// Where the client came from; believed of trusted proxies only.
 pub static FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -45,9 +43,9 @@ pub enum CallerError {
     /// The path can be read in two ways.
     #[error("the path can be read in two ways")]
     Path,
-    /// The first factor's user name is none.
+    /// Who the user is cannot be told.
     #[error(transparent)]
-    Name(#[from] NameError),
+    Identity(#[from] IdentityError),
 }
 
 impl Caller {
@@ -77,19 +75,20 @@ impl Caller {
         })
     }
 
-    /// The user whom the first factor accepted; none where the gateway names none.
+    /// Whom the gateway's first factor accepted; none where it names nobody. `now` is in milliseconds since the epoch.
     ///
     /// # Errors
-    /// Where the name is no user name.
-    pub fn user(
+    /// Where what it says is not accepted.
+    pub async fn identity(
         &self,
         gateways: &Gateways,
         headers: &HeaderMap,
-    ) -> Result<Option<CanonicalName>, CallerError> {
-        match single(headers, &USER)? {
-            None | Some(b"") => Ok(None),
-            Some(raw) => Ok(Some(gateways.names.canonical(raw)?)),
-        }
+        now: u64,
+    ) -> Result<Option<Identity>, IdentityError> {
+        self.gateway
+            .first_factor
+            .identify(&gateways.names, headers, self.address.as_deref(), now)
+            .await
     }
 }
 
@@ -210,30 +209,5 @@ mod tests {
         }
         let twice = [("X-Cofactor-Secret", first), ("X-Cofactor-Secret", first)];
         assert!(Caller::of(&gateways, &parts(Some("192.0.2.1"), &twice)).is_err());
-    }
-
-    #[test]
-    fn whom_the_first_factor_accepted() {
-        let gateways = gateways();
-        let read = |headers: &[(&str, &str)]| {
-            let mut all = vec![("X-Cofactor-Secret", "first-secret-of-all")];
-            all.extend_from_slice(headers);
-            let parts = parts(Some("192.0.2.1"), &all);
-            let caller = Caller::of(&gateways, &parts).unwrap();
-            let user = caller.user(&gateways, &parts.headers)?;
-            Ok::<_, CallerError>(user.map(|user| user.as_str().to_owned()))
-        };
-        let user = ("X-Cofactor-User", "Alice");
-        assert_eq!(read(&[user]), Ok(Some("alice".into())));
-        assert_eq!(read(&[]), Ok(None));
-        assert_eq!(read(&[("X-Cofactor-User", "")]), Ok(None));
-        assert_eq!(
-            read(&[user, user]),
-            Err(CallerError::Header("x-cofactor-user"))
-        );
-        assert_eq!(
-            read(&[("X-Cofactor-User", "al ice")]),
-            Err(CallerError::Name(NameError::Character))
-        );
     }
 }

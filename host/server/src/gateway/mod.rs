@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`config`] | `[[gateway]]`: who may ask, for which sites |
 //! | [`caller`] | which gateway asks, and what it says of the client |
+//! | [`first_factor`] | who the user is |
 //! | [`address`] | the client's address, by trusted proxies only |
 //! | [`browser`] | what kind of browser it is |
 //! | [`site`] | sites, addresses on them, and where a browser may be sent back to |

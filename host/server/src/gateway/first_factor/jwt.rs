@@ -245,7 +245,10 @@ impl Jwt {
             .keys
             .with(kid, algorithm, now)
             .await
-            .map_err(IdentityError::Unavailable)?
+            .map_err(|error| {
+                tracing::error!(error, "a token cannot be checked");
+                IdentityError::Unavailable("there are no keys of the issuer")
+            })?
             .ok_or(refused("no key of that name is the issuer's"))?;
         if !keys
             .find(kid, algorithm)

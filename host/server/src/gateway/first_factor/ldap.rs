@@ -210,7 +210,7 @@ impl Directory {
         if let Some(known) = known() {
             return known.map(Some).ok_or(WRONG);
         }
-        let unavailable = |why: &str| IdentityError::Unavailable(why.to_owned());
+        let unavailable = IdentityError::Unavailable;
         let _one = timeout(self.patience, self.connections.acquire())
             .await
             .map_err(|_| unavailable("too many passwords are being checked"))?
@@ -228,7 +228,10 @@ impl Directory {
         if !matches!(answer, Ok(None)) {
             self.tries.give_back(source);
         }
-        let identity = answer.map_err(IdentityError::Unavailable)?;
+        let identity = answer.map_err(|error| {
+            tracing::error!(directory = %self.url, error, "a password cannot be checked");
+            unavailable("the directory has no answer")
+        })?;
         if let Some(credential) = credential {
             self.tries.keep(credential, identity.clone(), now);
         }

@@ -31,7 +31,7 @@ use jwt::{Jwt, JwtSection};
 use ldap::{Directory, LdapSection};
 
 /// Whom the first factor accepted, where the gateway says it itself.
-pub const USER: HeaderName = HeaderName::from_static("x-cofactor-user");
+pub static USER: HeaderName = HeaderName::from_static("x-cofactor-user");
 
 /// Which first factor a gateway stands behind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -83,11 +83,11 @@ impl Identity {
 }
 
 /// Why a request has no user.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdentityError {
     /// A header that may be there once is there twice.
-    #[error("header {0} is given twice")]
-    Twice(HeaderName),
+    #[error("a header of the first factor is given twice")]
+    Twice,
     /// The name is no user name.
     #[error(transparent)]
     Name(#[from] NameError),
@@ -97,9 +97,9 @@ pub enum IdentityError {
     /// Too many wrong passwords came from there.
     #[error("too many wrong passwords from this address: it has to wait")]
     Throttled,
-    /// Nobody can say now.
+    /// Nobody can say now; whoever found out has logged why.
     #[error("the first factor cannot be checked now: {0}")]
-    Unavailable(String),
+    Unavailable(&'static str),
 }
 
 impl FirstFactor {
@@ -165,6 +165,13 @@ impl FirstFactor {
         }
     }
 
+    /// Looks after what it has from elsewhere. `now` is in milliseconds since the epoch.
+    pub async fn refresh(&self, now: u64) {
+        if let Self::Jwt(jwt) = self {
+            jwt.refresh(now).await;
+        }
+    }
+
     /// What a client without a first factor is asked for (RFC 9110 section 11.6.1); none where the gateway asks.
     #[must_use]
     pub fn challenge(&self) -> Option<HeaderValue> {
@@ -184,7 +191,7 @@ pub(super) fn single<'a>(
     let mut values = headers.get_all(name).iter();
     let first = values.next();
     if values.next().is_some() {
-        return Err(IdentityError::Twice(name.clone()));
+        return Err(IdentityError::Twice);
     }
     Ok(first.map(|value| value.as_bytes()))
 }
@@ -267,7 +274,7 @@ mod tests {
         let identify = async |values: &[&[u8]]| {
             let mut headers = HeaderMap::new();
             for value in values {
-                headers.append(USER, HeaderValue::from_bytes(value).unwrap());
+                headers.append(&USER, HeaderValue::from_bytes(value).unwrap());
             }
             FirstFactor::Header
                 .identify(&Names::default(), &headers, None, 0)
@@ -279,7 +286,7 @@ mod tests {
         assert_eq!(identify(&[b"ALICE "]).await, Ok(Some("alice".into())));
         assert_eq!(
             identify(&[b"alice", b"bob"]).await,
-            Err(IdentityError::Twice(USER))
+            Err(IdentityError::Twice)
         );
         assert_eq!(
             identify(&[b"al ice"]).await,

@@ -9,6 +9,7 @@ use super::Answer;
 use super::asked::Asked;
 use crate::gateway::caller::{Caller, CallerError};
 use crate::gateway::config::AmbiguousPaths;
+use crate::gateway::first_factor::IdentityError;
 use crate::gateway::{Front, Judgement, Visit};
 use crate::names::CanonicalName;
 use crate::portal;
@@ -18,25 +19,32 @@ use crate::portal;
 ///
 /// While the store cannot be reached, an application whose fail mode is `open` gets [`Answer::PassedOpen`] where a
 /// second factor would have been asked for or nothing could have been decided, and never a word of a second factor.
-#[must_use]
-pub fn decide<S: Store>(
+pub async fn decide<S: Store>(
     front: &Front<S>,
     caller: &Caller,
     asked: &Asked,
     headers: &HeaderMap,
 ) -> Answer {
-    let user = match admitted(front, caller, asked, headers) {
-        Ok(user) => user,
-        Err(error) => return refusal(Some(caller), error),
+    if let Err(error) = admitted(caller, asked) {
+        return refusal(Some(caller), error);
+    }
+    let now = match front.service.now() {
+        Ok(now) => now,
+        Err(error) => return failure(front, caller, &error.into()),
     };
-    let Some(user) = user else {
-        // The first factor comes first: there is nobody to ask for a second one.
-        tracing::info!(gateway = caller.gateway.name, "no first factor");
-        return Answer::FirstFactorMissing;
+    let identity = match caller.identity(&front.gateways, headers, now).await {
+        Ok(Some(identity)) => identity,
+        Ok(None) => {
+            // The first factor comes first: there is nobody to ask for a second one.
+            tracing::info!(gateway = caller.gateway.name, "no first factor");
+            return first_factor_missing(caller);
+        }
+        Err(error) => return refusal(Some(caller), error.into()),
     };
+    let user = &identity.user;
     let visit = Visit {
         gateway: &caller.gateway,
-        user: &user,
+        user,
         target: &asked.target,
         method: asked.method,
         address: caller.address.as_deref(),
@@ -44,7 +52,7 @@ pub fn decide<S: Store>(
     match front.judge(&visit, headers) {
         Ok(Judgement::Pass { pass, renewed }) => Answer::Allowed {
             cookie: renewed.and_then(|session| {
-                front.session_cookie(&caller.gateway, &user, &asked.target.site, &session)
+                front.session_cookie(&caller.gateway, user, &asked.target.site, &session)
             }),
             pass,
         },
@@ -59,11 +67,11 @@ pub fn decide<S: Store>(
         }
         // The portal could not ask for a second factor: what it asks has to be written down.
         Ok(Judgement::StepUp(_) | Judgement::None) => passed_open(front, &visit)
-            .unwrap_or_else(|| second_factor(front, caller, asked, &user, headers)),
+            .unwrap_or_else(|| second_factor(front, caller, asked, user, headers)),
         Err(error @ StepError::Unavailable(_)) => {
-            passed_open(front, &visit).unwrap_or_else(|| failure(caller, &error))
+            passed_open(front, &visit).unwrap_or_else(|| failure(front, caller, &error))
         }
-        Err(error) => failure(caller, &error),
+        Err(error) => failure(front, caller, &error),
     }
 }
 
@@ -73,18 +81,26 @@ pub fn refusal(caller: Option<&Caller>, error: CallerError) -> Answer {
     let gateway = caller.map(|caller| caller.gateway.name.as_str());
     tracing::warn!(gateway, %error, "refused a gateway's request");
     match error {
-        CallerError::Stranger | CallerError::Kind | CallerError::Name(_) => Answer::Denied,
+        CallerError::Stranger | CallerError::Kind => Answer::Denied,
         CallerError::Header(_) | CallerError::Site | CallerError::Path => Answer::Malformed,
+        CallerError::Identity(error) => match error {
+            IdentityError::Twice => Answer::Malformed,
+            IdentityError::Name(_) | IdentityError::Throttled => Answer::Denied,
+            IdentityError::Refused(_) => caller.map_or(Answer::Denied, first_factor_missing),
+            IdentityError::Unavailable(_) => Answer::Overloaded,
+        },
     }
 }
 
-/// The user whom the first factor accepted, where the address that is asked for is one of the gateway's.
-fn admitted<S: Store>(
-    front: &Front<S>,
-    caller: &Caller,
-    asked: &Asked,
-    headers: &HeaderMap,
-) -> Result<Option<CanonicalName>, CallerError> {
+/// What the client is asked for is the first factor's to say.
+fn first_factor_missing(caller: &Caller) -> Answer {
+    Answer::FirstFactorMissing {
+        challenge: caller.gateway.first_factor.challenge(),
+    }
+}
+
+/// Whether the address that is asked for is one of the gateway's, and means one thing.
+fn admitted(caller: &Caller, asked: &Asked) -> Result<(), CallerError> {
     let gateway = &caller.gateway;
     if !gateway.guards(&asked.target.site) {
         return Err(CallerError::Site);
@@ -92,12 +108,20 @@ fn admitted<S: Store>(
     if gateway.ambiguous_paths == AmbiguousPaths::Refuse && !asked.target.reads_one_way() {
         return Err(CallerError::Path);
     }
-    caller.user(&front.gateways, headers)
+    Ok(())
 }
 
-/// Every failure that comes here denies.
-fn failure(caller: &Caller, error: &StepError) -> Answer {
-    tracing::error!(gateway = caller.gateway.name, %error, "could not judge a session");
+/// Every failure that comes here denies: the component has not said anything.
+fn failure<S: Store>(front: &Front<S>, caller: &Caller, error: &StepError) -> Answer {
+    let application = caller.gateway.application.as_str();
+    front.service.metrics().failed_closed(application, error);
+    tracing::error!(
+        gateway = caller.gateway.name,
+        application,
+        fail = "closed",
+        %error,
+        "could not judge a session"
+    );
     match error {
         StepError::Overloaded | StepError::Unavailable(_) => Answer::Overloaded,
         _ => Answer::Failed,
@@ -115,6 +139,7 @@ fn passed_open<S: Store>(front: &Front<S>, visit: &Visit<'_>) -> Option<Answer> 
         gateway = visit.gateway.name,
         user = visit.user.as_str(),
         application,
+        fail = "open",
         "the store cannot be reached: passed on the first factor alone"
     );
     let user = HeaderValue::from_bytes(visit.user.as_str().as_bytes()).ok()?;

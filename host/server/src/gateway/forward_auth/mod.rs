@@ -29,7 +29,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
+use axum::http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -54,6 +54,9 @@ pub const FACTOR_LEVEL: HeaderName = HeaderName::from_static("x-cofactor-level")
 pub const FACTOR_VERIFIED: HeaderName = HeaderName::from_static("x-cofactor-verified");
 /// `yes` where nobody was asked for a second factor, because the store cannot be reached.
 pub const FAIL_OPEN: HeaderName = HeaderName::from_static("x-cofactor-fail-open");
+
+/// `yes` where nobody is let through, because nothing could be decided.
+pub const FAIL_CLOSED: HeaderName = HeaderName::from_static("x-cofactor-fail-closed");
 
 /// What a proxy is to do with a request.
 #[derive(Clone, Debug)]
@@ -82,7 +85,10 @@ pub enum Answer {
     /// The session is not enough, and whoever asks has no use for a page (FA-08).
     SecondFactorMissing,
     /// There is nobody to ask for a second factor.
-    FirstFactorMissing,
+    FirstFactorMissing {
+        /// What the client is asked for, where it is not the proxy that asks.
+        challenge: Option<HeaderValue>,
+    },
     /// Never enough, not a gateway, or not a user name.
     Denied,
     /// What was asked cannot be read.
@@ -100,7 +106,7 @@ impl Answer {
         match self {
             Self::Allowed { .. } | Self::PassedOpen { .. } => StatusCode::OK,
             Self::ToPortal { status, .. } => *status,
-            Self::SecondFactorMissing | Self::FirstFactorMissing => StatusCode::UNAUTHORIZED,
+            Self::SecondFactorMissing | Self::FirstFactorMissing { .. } => StatusCode::UNAUTHORIZED,
             Self::Denied => StatusCode::FORBIDDEN,
             Self::Malformed => StatusCode::BAD_REQUEST,
             Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
@@ -122,6 +128,9 @@ impl Answer {
                 (REMOTE_USER, user.clone()),
                 (FAIL_OPEN, HeaderValue::from_static("yes")),
             ],
+            Self::Overloaded | Self::Failed => {
+                vec![(FAIL_CLOSED, HeaderValue::from_static("yes"))]
+            }
             _ => Vec::new(),
         }
     }
@@ -134,6 +143,9 @@ impl Answer {
             Self::ToPortal {
                 location, cookie, ..
             } => (Some(location), cookie),
+            Self::FirstFactorMissing {
+                challenge: Some(challenge),
+            } => return vec![(WWW_AUTHENTICATE, challenge.clone())],
             _ => return Vec::new(),
         };
         let location = location.map(|location| (LOCATION, location.clone()));
@@ -163,24 +175,24 @@ pub(super) fn router<S: Store>() -> Router<Arc<Front<S>>> {
     let mut router = Router::new();
     for (path, contract) in asks_by_get {
         let authorize = move |State(front): State<Arc<Front<S>>>, request: Request| async move {
-            authorize(&front, contract, request)
+            authorize(&front, contract, request).await
         };
         router = router.route(path, get(authorize));
     }
     // Envoy asks with the client's method, on the client's path behind a prefix.
     for path in envoy::PATHS {
         let authorize = move |State(front): State<Arc<Front<S>>>, request: Request| async move {
-            authorize(&front, envoy::CONTRACT, request)
+            authorize(&front, envoy::CONTRACT, request).await
         };
         router = router.route(path, any(authorize));
     }
     router
 }
 
-fn authorize<S: Store>(front: &Front<S>, contract: Contract, request: Request) -> Response {
+async fn authorize<S: Store>(front: &Front<S>, contract: Contract, request: Request) -> Response {
     let (parts, _) = request.into_parts();
-    log::traced_here(|| {
-        let answer = answer(front, contract, &parts);
+    log::traced_here(async {
+        let answer = answer(front, contract, &parts).await;
         let mut response = (contract.status)(&answer).into_response();
         let headers = response.headers_mut();
         for (name, value) in answer.told().into_iter().chain(answer.for_browser()) {
@@ -190,9 +202,10 @@ fn authorize<S: Store>(front: &Front<S>, contract: Contract, request: Request) -
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response
     })
+    .await
 }
 
-fn answer<S: Store>(front: &Front<S>, contract: Contract, parts: &Parts) -> Answer {
+async fn answer<S: Store>(front: &Front<S>, contract: Contract, parts: &Parts) -> Answer {
     let caller = Caller::of(&front.gateways, parts);
     let caller = match caller {
         Ok(caller) if caller.gateway.kind == contract.kind => caller,
@@ -200,7 +213,7 @@ fn answer<S: Store>(front: &Front<S>, contract: Contract, parts: &Parts) -> Answ
         Err(error) => return refusal(None, error),
     };
     match (contract.read)(parts) {
-        Ok(asked) => decide(front, &caller, &asked, &parts.headers),
+        Ok(asked) => decide(front, &caller, &asked, &parts.headers).await,
         Err(error) => refusal(Some(&caller), error),
     }
 }

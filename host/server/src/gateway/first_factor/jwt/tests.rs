@@ -195,7 +195,7 @@ async fn what_is_not_signed_as_it_stands_is_refused() {
         format!("{token}.{signature}"),
         format!("{token}="),
         format!("{text}.{}", signature.replace(['-', '_'], "+")),
-        format!("a.b.c.d.e"),
+        "a.b.c.d.e".to_owned(),
         "x".repeat(20_000),
         "..".to_owned(),
         format!("{token}, {token}"),
@@ -213,7 +213,7 @@ async fn what_is_not_signed_as_it_stands_is_refused() {
     }
     let names = Names::default();
     let twice = house.jwt.identify(&names, &headers, NOW * 1_000).await;
-    assert_eq!(twice, Err(IdentityError::Twice(AUTHORIZATION)));
+    assert_eq!(twice, Err(IdentityError::Twice));
 }
 
 #[tokio::test]
