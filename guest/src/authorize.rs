@@ -17,11 +17,29 @@ pub(crate) fn is_ahead(claims: &Claims, now: u64) -> bool {
     latest > now.saturating_add(SKEW)
 }
 
+/// Whether claims count for an application: their own, or one that shares its sessions. What let the user in without a proof is
+/// not shared, as each application judges that by its own rules. What was confirmed is one text, and never a session (S17).
+pub(crate) fn count_for(
+    policy: &Policy<'_>,
+    claims: &Claims,
+    application: &str,
+) -> Result<bool, Malformed> {
+    if claims.transaction.is_some() {
+        return Ok(false);
+    }
+    Ok(claims.application == application
+        || (!claims.proved.is_empty()
+            && policy
+                .applications
+                .share(&claims.application, application)?))
+}
+
 /// Judges one request. Every bound is exclusive: at its very end a session is over.
 pub fn authorize(policy: &Policy<'_>, now: u64, claims: &Claims, request: &Request) -> Verdict {
-    // What was confirmed is one text, and never a session (S17).
-    if claims.application != request.application || claims.transaction.is_some() {
-        return deny(Reason::ApplicationMismatch);
+    match count_for(policy, claims, &request.application) {
+        Ok(true) => {}
+        Ok(false) => return deny(Reason::ApplicationMismatch),
+        Err(_) => return deny(Reason::ServiceError),
     }
     // The generation is raised when an account is blocked or its factors change. Claims from the future of this host's store
     // (a restored backup) are void as well.
@@ -116,7 +134,11 @@ mod tests {
 
     const NOW: u64 = 1_700_000_000_000;
     const DOCUMENT: &str = "[[application]]\nname = 'payroll'\nmax-age = '15m'\n[[application]]\nname = 'vault'\nrequired-level = 3\n\
-                            [[application]]\nname = 'notice'\nrequired-level = 1\n";
+                            [[application]]\nname = 'notice'\nrequired-level = 1\nsession = 'staff'\n\
+                            [[application]]\nname = 'wiki'\nsession = 'staff'\n\
+                            [[application]]\nname = 'safe'\nsession = 'staff'\nrequired-level = 3\n\
+                            [[application]]\nname = 'ledger'\nsession = 'staff'\nmax-age = '15m'\n\
+                            [[application]]\nname = 'shop'\nsession = 'customers'\n";
 
     fn claims(application: &str) -> Claims {
         Claims {
@@ -280,6 +302,54 @@ mod tests {
             let (mut claims, mut request) = (claims(application), request(application));
             change(&mut claims, &mut request);
             assert_eq!(summary(&judge(NOW, &claims, &request)), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_session_counts_for_the_applications_that_share_it_and_as_each_of_them_demands() {
+        type Change = fn(&mut Claims);
+        let mismatch = "deny application-mismatch application-mismatch";
+        let cases: [(&str, &str, Change, &str); 11] = [
+            ("wiki", "wiki", |_| {}, "pass 30000"),
+            ("wiki", "notice", |_| {}, "pass 30000"),
+            ("notice", "wiki", |_| {}, "pass 30000"),
+            ("wiki", "safe", |_| {}, "step-up 3 level-insufficient"),
+            (
+                "wiki",
+                "ledger",
+                |_| {},
+                "step-up 2 fresh-verification-required",
+            ),
+            ("wiki", "shop", |_| {}, mismatch),
+            ("wiki", "app", |_| {}, mismatch),
+            ("app", "wiki", |_| {}, mismatch),
+            ("app", "other", |_| {}, mismatch),
+            (
+                "wiki",
+                "notice",
+                |claims| claims.transaction = Some("pay".into()),
+                mismatch,
+            ),
+            // What passed at one door without a proof is judged anew at the next.
+            (
+                "notice",
+                "wiki",
+                |claims| {
+                    claims.level = 1;
+                    claims.proved.clear();
+                    claims.reason = "remembered-device".into();
+                },
+                mismatch,
+            ),
+        ];
+        for (of, at, change, expected) in cases {
+            let mut claims = claims(of);
+            change(&mut claims);
+            assert_eq!(
+                summary(&judge(NOW, &claims, &request(at))),
+                expected,
+                "{of} at {at}"
+            );
         }
     }
 

@@ -15,6 +15,8 @@ use crate::http::{Answer, send};
 pub struct Visitor {
     /// `127.0.0.1:8080`: where addresses without a site lead to.
     site: String,
+    /// Other sites that ask for the same password.
+    others: Vec<String>,
     /// Headers of each request: the first factor.
     first: Vec<(String, String)>,
     /// Cookies by host, as browsers keep them: whatever the port.
@@ -43,6 +45,7 @@ impl Visitor {
     pub fn with_header(port: u16, name: &str, value: &str) -> Self {
         Self {
             site: format!("127.0.0.1:{port}"),
+            others: Vec::new(),
             first: vec![(name.to_owned(), value.to_owned())],
             cookies: BTreeMap::new(),
         }
@@ -65,6 +68,17 @@ impl Visitor {
             first: vec![("Authorization".into(), format!("Basic {credentials}"))],
             ..self.clone()
         }
+    }
+
+    /// Another site, such as `localhost:8081`, asks for the same password.
+    pub fn also_at(&mut self, site: &str) {
+        self.others.push(site.to_owned());
+    }
+
+    /// A cookie of a host.
+    #[must_use]
+    pub fn cookie_of(&self, host: &str, name: &str) -> Option<&str> {
+        self.cookies.get(host)?.get(name).map(String::as_str)
     }
 
     /// A cookie of the guarded site.
@@ -114,8 +128,8 @@ impl Visitor {
         if !headers.iter().any(|(name, _)| *name == "Accept") {
             all.push(accept);
         }
-        // The password belongs to the guarded site alone.
-        if site == self.site {
+        // The password belongs to the guarded sites alone.
+        if site == self.site || self.others.contains(&site) {
             all.extend(
                 self.first
                     .iter()

@@ -139,6 +139,7 @@ pub(crate) static LISTS: [List; 5] = [
         ListKey { name: "approvals", form: Form::Number(Kind::Count(1..=5)) },
         ListKey { name: "approvers", form: Form::Texts(16, MAX_NAME) },
         ListKey { name: "app-passwords", form: Form::Number(Kind::Flag) },
+        ListKey { name: "session", form: Form::Text(MAX_SHORT) },
     ] },
     List { name: "greeting", plural: "greetings", most: 64, keys: &[
         ListKey { name: "message", form: Form::Text(MAX_SHORT) },

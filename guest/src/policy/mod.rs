@@ -296,6 +296,8 @@ pub struct Application<'a> {
     pub approvers: Texts<'a>,
     /// Whether an app password opens it, where the policy allows them (S10).
     pub app_passwords: bool,
+    /// What it shares its sessions under: those of all applications with the same name count here. Empty for with nobody.
+    pub session: &'a str,
 }
 
 impl Default for Accounts {
@@ -415,6 +417,7 @@ impl Default for Application<'_> {
             approvals: 0,
             approvers: Texts::default(),
             app_passwords: true,
+            session: "",
         }
     }
 }

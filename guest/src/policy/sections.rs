@@ -8,7 +8,7 @@
 //! | locations | name; flags (1: of an unknown country, 2: countries matter); countries (two octets each); IPv4 ranges (four and four octets); IPv6 ranges (sixteen and sixteen) |
 //! | strengths | name; alternatives, as sets of methods |
 //! | rules | name; what it does; until; why; methods; strength; level; maximum age; locations and other locations, as sets; risks and states, as sets; groups; users; applications |
-//! | applications | name; fail mode (1 is OPEN); level; maximum age; methods; strength; approvals; app passwords; approvers |
+//! | applications | name; fail mode (1 is OPEN); level; maximum age; methods; strength; approvals; app passwords; approvers; whom it shares sessions with |
 //! | greetings | message; language; application; text |
 
 use super::network::{Address, Networks};
@@ -289,11 +289,21 @@ impl<'a> Applications<'a> {
                 approvals: rest.u8()?,
                 app_passwords: rest.u8()? == 1,
                 approvers: Texts::read(&mut rest)?,
+                session: rest.text(0, usize::MAX, "")?,
             };
             rest.end()?;
             return Ok(application);
         }
         Ok(self.default)
+    }
+
+    /// Whether a session of one counts for the other.
+    pub fn share(self, one: &str, other: &str) -> Result<bool, Malformed> {
+        if one == other {
+            return Ok(true);
+        }
+        let shared = self.of(one)?.session;
+        Ok(!shared.is_empty() && shared == self.of(other)?.session)
     }
 }
 
@@ -309,6 +319,7 @@ pub(crate) fn put_application(section: &mut Vec<u8>, name: &str, application: &A
         out.u8(application.approvals);
         out.u8(application.app_passwords.into());
         out.long(application.approvers.0);
+        out.short(application.session.as_bytes());
     });
 }
 

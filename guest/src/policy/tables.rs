@@ -368,6 +368,7 @@ fn put_application(
         approvals: entry.number("approvals").unwrap_or(0) as u8,
         app_passwords: entry.number("app-passwords") != Some(0),
         approvers: entry.texts("approvers"),
+        session: entry.text("session").unwrap_or_default(),
     };
     let other = [("approvals", "approvers"), ("approvers", "approvals")];
     for (key, missing) in other {

@@ -6,7 +6,7 @@ use super::pin;
 use super::ruling::{Notes, Ruling, number};
 use crate::account::{Account, Device, MAX_LABEL, Resolution};
 use crate::audit::Kind;
-use crate::authorize::is_ahead;
+use crate::authorize::{count_for, is_ahead};
 use crate::contract::{Claim, Claims, Fact, Fault, Management, ManagementChange};
 use crate::identifier::{ChallengeId, CredentialId, DeviceId};
 use crate::methods::{self, Authority, Class};
@@ -232,9 +232,8 @@ pub(super) fn standing(step: &Step<'_>, account: &Account, session: Option<&Clai
     };
     let age = step.at.saturating_sub(claims.verified);
     let is_fresh = claims.level >= 2
-        && claims.transaction.is_none()
+        && count_for(step.policy, claims, &step.origin.application).unwrap_or(false)
         && claims.generation == account.generation
-        && claims.application == step.origin.application
         && !is_ahead(claims, step.at)
         && age <= step.policy.management.max_age
         && step.at.saturating_sub(claims.started) <= step.policy.session.lifetime;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::contract::{Outcome, Verdict};
@@ -21,7 +21,8 @@ pub struct Metrics {
     conflicts: AtomicU64,
     faults: AtomicU64,
     overloads: AtomicU64,
-    passed_open: AtomicU64,
+    passed_open: Mutex<BTreeMap<String, u64>>,
+    failed_closed: Mutex<BTreeMap<(String, &'static str), u64>>,
     step_time: Histogram,
     commit_time: Histogram,
 }
@@ -30,7 +31,7 @@ impl Metrics {
     /// Steps by outcome and internal reason.
     #[must_use]
     pub fn steps(&self) -> Vec<(&'static str, String, u64)> {
-        let steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        let steps = lock(&self.steps);
         steps
             .iter()
             .map(|((outcome, reason), count)| (*outcome, reason.clone(), *count))
@@ -66,10 +67,33 @@ impl Metrics {
         read(&self.overloads)
     }
 
-    /// Requests that passed on the first factor alone while the store could not be reached.
+    /// Requests that passed on the first factor alone while the store could not be reached, by application.
     #[must_use]
-    pub fn open_passes(&self) -> u64 {
-        read(&self.passed_open)
+    pub fn open_passes(&self) -> BTreeMap<String, u64> {
+        lock(&self.passed_open).clone()
+    }
+
+    /// Requests that a gateway refused because nothing could be decided, by application and cause.
+    #[must_use]
+    pub fn closed_failures(&self) -> Vec<(String, &'static str, u64)> {
+        lock(&self.failed_closed)
+            .iter()
+            .map(|((application, cause), count)| (application.clone(), *cause, *count))
+            .collect()
+    }
+
+    /// Counts a request that was refused because nothing could be decided. Whoever refuses has to say so in the log.
+    pub fn failed_closed(&self, application: &str, error: &StepError) {
+        let mut failed = lock(&self.failed_closed);
+        // Applications are those of the configuration; another caller must not fill the memory with new ones.
+        let application = if failed.len() < MOST_REASONS {
+            application
+        } else {
+            "other"
+        };
+        *failed
+            .entry((application.to_owned(), error_name(error)))
+            .or_default() += 1;
     }
 
     /// How long steps took, commit included.
@@ -84,8 +108,10 @@ impl Metrics {
         &self.commit_time
     }
 
-    pub(crate) fn passed_open(&self) {
-        self.passed_open.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn passed_open(&self, application: &str) {
+        *lock(&self.passed_open)
+            .entry(application.to_owned())
+            .or_default() += 1;
     }
 
     pub(crate) fn took(&self, took: Duration) {
@@ -113,7 +139,7 @@ impl Metrics {
     }
 
     fn ended(&self, outcome: &'static str, reason: &str) {
-        let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut steps = lock(&self.steps);
         // The reasons of our component are few; another one must not fill the memory with new ones.
         let reason = if steps.len() < MOST_REASONS {
             reason
@@ -217,6 +243,10 @@ fn error_name(error: &StepError) -> &'static str {
         StepError::Clock(_) => "clock-jumped",
         StepError::Randomness => "no-randomness",
     }
+}
+
+fn lock<T>(counters: &Mutex<T>) -> MutexGuard<'_, T> {
+    counters.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn read(counter: &AtomicU64) -> u64 {

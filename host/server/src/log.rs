@@ -83,11 +83,11 @@ pub async fn traced(request: Request, next: Next) -> Response {
     told(id, next.run(request).instrument(span).await)
 }
 
-/// The same for an answer that waits for nothing: without a middleware's boxes, for the question that every request asks.
-pub fn traced_here(answer: impl FnOnce() -> Response) -> Response {
+/// The same without a middleware's boxes, for the question that every request asks.
+pub async fn traced_here(answer: impl Future<Output = Response>) -> Response {
     let id = request_id();
     let span = tracing::info_span!("request", request = id);
-    told(id, span.in_scope(answer))
+    told(id, answer.instrument(span).await)
 }
 
 fn told(id: String, mut response: Response) -> Response {

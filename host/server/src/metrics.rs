@@ -181,15 +181,31 @@ impl<S: Store> Collector for Collected<S> {
                 "Steps turned away for want of room",
                 metrics.overloads(),
             ),
-            (
-                "fail_open",
-                "Requests that passed on the first factor alone, by fail-mode = \"open\"",
-                metrics.open_passes(),
-            ),
         ] {
             encoder
                 .encode_descriptor(name, help, None, MetricType::Counter)?
                 .encode_counter::<NoLabelSet, _, f64>(&count, None)?;
+        }
+        let mut open = encoder.encode_descriptor(
+            "fail_open",
+            "Requests that passed on the first factor alone, by fail-mode = \"open\"",
+            None,
+            MetricType::Counter,
+        )?;
+        let passed = metrics.open_passes();
+        for application in &service.host_policy().fail_open {
+            let count = passed.get(application).copied().unwrap_or_default();
+            counter(&mut open, &[("application", application)], count)?;
+        }
+        let mut closed = encoder.encode_descriptor(
+            "fail_closed",
+            "Requests that gateways refused because nothing could be decided",
+            None,
+            MetricType::Counter,
+        )?;
+        for (application, cause, count) in metrics.closed_failures() {
+            let labels = [("application", application.as_str()), ("cause", cause)];
+            counter(&mut closed, &labels, count)?;
         }
         let (busy, instances) = plugin.load_now();
         for (name, help, value) in [

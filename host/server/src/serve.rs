@@ -151,6 +151,7 @@ pub fn service(config: &Config) -> Result<(Service<EmbeddedStore>, InUse), Start
 pub struct Host {
     service: Arc<Service<EmbeddedStore>>,
     in_use: InUse,
+    front: Option<Arc<Front<EmbeddedStore>>>,
     served: Vec<(&'static str, Listener, Router)>,
 }
 
@@ -182,10 +183,13 @@ impl Host {
             Arc::clone(&counters),
         );
         let mut served = Vec::new();
+        let mut front = None;
         if !config.gateways.all.is_empty() {
-            let front = Front::new(Arc::clone(&service), config.gateways, &config.portal)?;
+            let made = Front::new(Arc::clone(&service), config.gateways, &config.portal)?;
+            let made = Arc::new(made);
             let web = Listener::bind(&config.listen.web).await?;
-            served.push(("web", web, gateway::router(Arc::new(front))));
+            served.push(("web", web, gateway::router(Arc::clone(&made))));
+            front = Some(made);
         }
         served.push((
             "api",
@@ -211,6 +215,7 @@ impl Host {
         Ok(Self {
             service,
             in_use,
+            front,
             served,
         })
     }
@@ -244,6 +249,7 @@ impl Host {
         }
         let mending = tokio::spawn(mend(Arc::clone(&self.service)));
         let forwarding = tokio::spawn(forward::run(Arc::clone(&self.service)));
+        let tending = tokio::spawn(tend(self.front));
         let asked = tokio::select! {
             _ = stop.wait_for(|stop| *stop) => true,
             // Half a host would answer monitoring and nobody else.
@@ -254,7 +260,7 @@ impl Host {
         }
         let _ = halt.send(true);
         while tasks.join_next().await.is_some() {}
-        for task in [mending, forwarding] {
+        for task in [mending, forwarding, tending] {
             task.abort();
             let _ = task.await;
         }
@@ -290,6 +296,26 @@ async fn mend(service: Arc<Service<EmbeddedStore>>) {
     }
 }
 
+/// Looks after the keys of those who issue tokens.
+async fn tend(front: Option<Arc<Front<EmbeddedStore>>>) {
+    let Some(front) = front else {
+        return;
+    };
+    let mut times = tokio::time::interval(KEYS_EVERY);
+    times.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        times.tick().await;
+        let Ok(now) = front.service.now() else {
+            continue;
+        };
+        for gateway in &front.gateways.all {
+            gateway.first_factor.refresh(now).await;
+        }
+    }
+}
+
+/// How often the keys of those who issue tokens are looked after: so long at most counts one that was taken back.
+const KEYS_EVERY: Duration = Duration::from_secs(15 * 60);
 /// Connections to health and metrics.
 const METRICS_CONNECTIONS: usize = 64;
 /// Files that are open beside the connections: database, log, sockets, and a reader of the database for each thread.

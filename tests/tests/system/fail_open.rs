@@ -20,6 +20,11 @@ const OTHER: &str = "[[application]]\nname = \"payroll\"\nfail-mode = \"open\"\n
 
 /// What nginx asks, as nginx asks it.
 fn question(site: &Guarded, user: &str, secret: &str) -> anyhow::Result<Answer> {
+    ask(site, user, secret, "")
+}
+
+/// The same of somebody who has a cookie.
+fn ask(site: &Guarded, user: &str, secret: &str, cookie: &str) -> anyhow::Result<Answer> {
     let url = format!("http://127.0.0.1:{}/", site.port);
     let headers = [
         ("X-Cofactor-Secret", secret),
@@ -27,6 +32,7 @@ fn question(site: &Guarded, user: &str, secret: &str) -> anyhow::Result<Answer> 
         ("X-Original-URL", &*url),
         ("X-Original-Method", "GET"),
         ("Accept", "text/html"),
+        ("Cookie", cookie),
     ];
     send(site.server.web(), "GET", "/v1/gateway/nginx", &headers, "")
 }
@@ -95,7 +101,8 @@ fn by_11_only_an_open_application_passes_while_the_store_is_out_and_claims_no_fa
 
         let passed = if open { 2 } else { 0 };
         let metrics = site.server.metrics()?;
-        assert!(metrics.contains(&format!("cofactor_fail_open_total {passed}\n")));
+        let count = format!("cofactor_fail_open_total{{application=\"intranet\"}} {passed}\n");
+        assert_eq!(metrics.contains(&count), open, "{metrics}");
         assert!(
             metrics.contains("cofactor_store_unreachable 1\n"),
             "{metrics}"
@@ -143,6 +150,12 @@ fn by_11_a_session_that_cannot_be_read_counts_for_nothing() -> Tested {
         let reached = site.application.asked().len();
         let answer = alice.get("/")?;
         assert_eq!(answer.status, if open { 200 } else { 500 }, "{policy}");
+        let cookie = format!("cofactor={}", alice.cookie("cofactor").unwrap());
+        let told = ask(&site, "alice", SECRET, &cookie)?;
+        assert_eq!(told.status, if open { 200 } else { 503 });
+        let yes = |open: bool| open.then_some("yes");
+        assert_eq!(told.header("x-cofactor-fail-open"), yes(open));
+        assert_eq!(told.header("x-cofactor-fail-closed"), yes(!open));
         let asked = site.application.asked();
         assert_eq!(asked.len(), reached + usize::from(open), "{policy}");
         if open {
@@ -217,7 +230,12 @@ fn by_11_whatever_the_component_does_wrong_an_open_application_is_closed() -> Te
             assert_eq!(question(&site, "bob", SECRET)?.status, 401, "{wrong}");
         }
         let metrics = site.server.metrics()?;
-        assert!(metrics.contains("cofactor_fail_open_total 0\n"), "{wrong}");
+        let open = "cofactor_fail_open_total{application=\"intranet\"} 0\n";
+        assert!(metrics.contains(open), "{wrong}: {metrics}");
+        // What was refused without the component's word is told as well.
+        let closed = "cofactor_fail_closed_total{application=\"intranet\",cause=";
+        assert!(metrics.contains(closed), "{wrong}: {metrics}");
+        assert!(site.server.log()?.contains("fail=closed"), "{wrong}");
     }
     assert_eq!(site.application.asked().len(), reached);
     Ok(())
@@ -253,7 +271,7 @@ fn by_11_a_full_disk_leaves_an_open_application_closed() -> Tested {
     assert!(
         site.server
             .metrics()?
-            .contains("cofactor_fail_open_total 0\n")
+            .contains("cofactor_fail_open_total{application=\"intranet\"} 0\n")
     );
     Ok(())
 }

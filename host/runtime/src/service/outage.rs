@@ -47,7 +47,7 @@ impl<S: Store> Service<S> {
         let mut standing = self.outages.lock();
         let passes = standing.out && opens.iter().any(|open| open == application);
         if passes {
-            self.metrics.passed_open();
+            self.metrics.passed_open(application);
             if let Some(outage) = &mut standing.untold {
                 outage.passed = outage.passed.saturating_add(1);
             }

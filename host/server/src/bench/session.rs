@@ -18,6 +18,7 @@ use super::load::{Served, drive};
 use super::step::{URI, administer, code_at, event, sign_in};
 use super::{START, random, say};
 use crate::gateway::config::{GatewaySection, Gateways};
+use crate::gateway::forward_auth::nginx::PATH;
 use crate::gateway::session::Session;
 use crate::gateway::{self, Front};
 use crate::names::Names;
@@ -28,7 +29,7 @@ const CONNECTIONS: usize = 64;
 
 pub(super) fn measure(requests: u32) -> anyhow::Result<Vec<Figure>> {
     say("session checks over HTTP");
-    let bare = Served::new(Router::new().route(gateway::nginx::PATH, get(async || "")))?;
+    let bare = Served::new(Router::new().route(PATH, get(async || "")))?;
     let folder = tempfile::tempdir()?;
     let (front, cookie, secret) = front(folder.path())?;
     let ours = Served::new(gateway::router(front))?;
@@ -40,7 +41,7 @@ pub(super) fn measure(requests: u32) -> anyhow::Result<Vec<Figure>> {
         )
         .into_bytes()
     };
-    let bytes = request(gateway::nginx::PATH, &cookie, &secret);
+    let bytes = request(PATH, &cookie, &secret);
     let passed = |answer: &[u8]| answer.starts_with(b"HTTP/1.1 200");
     // In turns, so that a machine that changes its speed changes both.
     let (mut fastest, mut limit) = (None::<super::load::Load>, 0f64);
@@ -54,7 +55,7 @@ pub(super) fn measure(requests: u32) -> anyhow::Result<Vec<Figure>> {
             passed,
         )?;
         limit = limit.max(load.rate);
-        let bytes = request(gateway::nginx::PATH, &cookie, &secret);
+        let bytes = request(PATH, &cookie, &secret);
         let load = drive(
             ours.address,
             CONNECTIONS,

@@ -3,6 +3,7 @@ use std::path::Path;
 
 use super::*;
 
+const AUTHORITY: &str = include_str!("../../../../tests/fixtures/tls/authority.pem");
 const EXAMPLE: &str = include_str!("../../../../docs/cofactor.example.toml");
 
 /// The keys that the example shows commented out are part of the documentation: they have to be right as well.
@@ -12,14 +13,26 @@ fn the_example_is_loaded_as_it_is_and_with_every_commented_key() {
     for file in [
         "secrets/nginx-1.secret",
         "secrets/payroll.secret",
+        "secrets/with-tokens.secret",
+        "secrets/with-certificates.secret",
+        "secrets/with-a-directory.secret",
+        "secrets/directory.password",
         "tls/api.key",
         "tls/web.key",
     ] {
         let path = folder.path().join(file);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, "0123456789abcdef0123456789abcdef\n").unwrap();
+        // Each has a secret of its own.
+        std::fs::write(
+            &path,
+            format!("0123456789abcdef {file}\n").replace(' ', "-"),
+        )
+        .unwrap();
         let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
         std::fs::set_permissions(&path, private).unwrap();
+    }
+    for file in ["tls/issuer-ca.pem", "tls/directory-ca.pem"] {
+        std::fs::write(folder.path().join(file), AUTHORITY).unwrap();
     }
     let shown = Config::parse(EXAMPLE, folder.path());
     assert!(shown.is_ok(), "{shown:?}");
@@ -39,6 +52,7 @@ fn the_configurations_of_the_manual_are_right() {
         (include_str!("../../../../docs/install.md"), 1),
         (include_str!("../../../../docs/nginx.md"), 2),
         (include_str!("../../../../docs/portal.md"), 1),
+        (include_str!("../../../../docs/first-factor.md"), 4),
     ] {
         let shown: Vec<&str> = page
             .split("```toml\n")
@@ -47,15 +61,36 @@ fn the_configurations_of_the_manual_are_right() {
             .collect();
         assert_eq!(shown.len(), blocks);
         let folder = tempfile::tempdir().unwrap();
-        let secret = folder.path().join("nginx.secret");
-        std::fs::write(&secret, "0123456789abcdef0123456789abcdef\n").unwrap();
-        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-        std::fs::set_permissions(&secret, private).unwrap();
+        for file in ["nginx.secret", "caddy.secret", "directory.password"] {
+            let secret = folder.path().join(file);
+            std::fs::write(&secret, format!("0123456789abcdef-{file}\n")).unwrap();
+            let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+            std::fs::set_permissions(&secret, private).unwrap();
+        }
+        for file in ["issuer-ca.pem", "directory-ca.pem"] {
+            std::fs::write(folder.path().join(file), AUTHORITY).unwrap();
+        }
         for text in shown {
             let read = Config::parse(text, folder.path());
             assert!(read.is_ok(), "{text}\n{read:?}");
         }
     }
+}
+
+#[test]
+fn the_gateways_of_the_manual_share_their_sessions() {
+    let page = include_str!("../../../../docs/sessions.md");
+    let shown = page.split("```toml\n").nth(1).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["nginx.secret", "caddy.secret"] {
+        let secret = folder.path().join(file);
+        std::fs::write(&secret, format!("0123456789abcdef-{file}\n")).unwrap();
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(&secret, private).unwrap();
+    }
+    let config = Config::parse(shown.split("```").next().unwrap(), folder.path()).unwrap();
+    let sessions: Vec<_> = config.gateways.all.iter().map(|it| &it.sessions).collect();
+    assert_eq!(sessions, ["sessions:staff", "sessions:staff"]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use axum::response::Html;
 use axum::routing::get;
 
 use super::pages;
-use crate::gateway::nginx::{FACTOR_LEVEL, FACTOR_METHOD, FACTOR_VERIFIED, REMOTE_USER};
+use crate::gateway::forward_auth::{FACTOR_LEVEL, FACTOR_METHOD, FACTOR_VERIFIED, REMOTE_USER};
 
 /// The application: one page, at any address.
 pub(super) fn router() -> Router {

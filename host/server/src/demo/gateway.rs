@@ -17,10 +17,13 @@ use cofactor_runtime::store::Store;
 use tower::ServiceExt;
 
 use super::{Demo, USER as TEST_USER, application, pages};
-use crate::gateway::caller::{FORWARDED, METHOD, SECRET, URL, USER};
+use crate::gateway::caller::{FORWARDED, SECRET};
 use crate::gateway::config::RESERVED;
 use crate::gateway::cookie::Cookie;
-use crate::gateway::nginx::{FACTOR_LEVEL, FACTOR_METHOD, FACTOR_VERIFIED, PATH, REMOTE_USER};
+use crate::gateway::first_factor::USER;
+use crate::gateway::forward_auth::asked::{ORIGINAL_METHOD, ORIGINAL_URL};
+use crate::gateway::forward_auth::nginx::PATH;
+use crate::gateway::forward_auth::{FACTOR_LEVEL, FACTOR_METHOD, FACTOR_VERIFIED, REMOTE_USER};
 use crate::gateway::site::{Address, return_address};
 use crate::portal;
 
@@ -218,12 +221,18 @@ impl<S: Store> Gateway<S> {
             .get::<ConnectInfo<SocketAddr>>()
             .map(|peer| peer.0.ip());
         let headers = &mut parts.headers;
-        headers.insert(SECRET, HeaderValue::try_from(&self.demo.secret).ok()?);
-        headers.insert(USER, HeaderValue::try_from(user).ok()?);
-        headers.insert(URL, HeaderValue::try_from(target.to_string()).ok()?);
-        headers.insert(METHOD, HeaderValue::try_from(parts.method.as_str()).ok()?);
+        headers.insert(&SECRET, HeaderValue::try_from(&self.demo.secret).ok()?);
+        headers.insert(&USER, HeaderValue::try_from(user).ok()?);
+        headers.insert(
+            &ORIGINAL_URL,
+            HeaderValue::try_from(target.to_string()).ok()?,
+        );
+        headers.insert(
+            &ORIGINAL_METHOD,
+            HeaderValue::try_from(parts.method.as_str()).ok()?,
+        );
         if let Some(peer) = peer {
-            headers.insert(FORWARDED, HeaderValue::try_from(peer.to_string()).ok()?);
+            headers.insert(&FORWARDED, HeaderValue::try_from(peer.to_string()).ok()?);
         }
         // The service sees a connection of the gateway's.
         let own = SocketAddr::new(self.demo.address.ip(), 0);

@@ -25,8 +25,8 @@ use cofactor_runtime::store::Store;
 use subtle::ConstantTimeEq;
 
 use crate::config::Secret;
-use crate::gateway::Front;
 use crate::gateway::config::{AmbiguousPaths, GatewaySection, Gateways, Kind, RESERVED};
+use crate::gateway::{Front, first_factor};
 use crate::names::Names;
 use crate::portal::PortalSection;
 
@@ -85,6 +85,11 @@ impl<S: Store> Demo<S> {
             issuer: "demonstration".into(),
             portal: RESERVED.into(),
             ambiguous_paths: AmbiguousPaths::Refuse,
+            first_factor: first_factor::Kind::Header,
+            jwt: None,
+            client_certificate: None,
+            ldap: None,
+            sessions: None,
         };
         let gateways = Gateways::new(&[section], Names::default(), Path::new("."))
             .map_err(DemoError::Configuration)?;

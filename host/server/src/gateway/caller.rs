@@ -9,19 +9,12 @@ use axum::http::{HeaderMap, HeaderName};
 
 use super::address::{Prefixes, client_address};
 use super::config::{Gateway, Gateways};
-use super::site::Address;
-use crate::names::{CanonicalName, NameError};
+use super::first_factor::{Identity, IdentityError};
 
 /// The gateway's shared secret.
-pub const SECRET: HeaderName = HeaderName::from_static("x-cofactor-secret");
-/// Whom the first factor accepted; written by the gateway.
-pub const USER: HeaderName = HeaderName::from_static("x-cofactor-user");
-/// The address that the client asked for; written by the gateway.
-pub const URL: HeaderName = HeaderName::from_static("x-original-url");
-/// The method that the client asked with; written by the gateway.
-pub const METHOD: HeaderName = HeaderName::from_static("x-original-method");
+pub static SECRET: HeaderName = HeaderName::from_static("x-cofactor-secret");
 /// Where the client came from; believed of trusted proxies only.
-pub const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
+pub static FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// A gateway that proved itself, and the client behind it.
 #[derive(Clone, Debug)]
@@ -38,6 +31,9 @@ pub enum CallerError {
     /// The connection does not come from a gateway's address, or the secret is none of theirs.
     #[error("the connection's address and secret are no gateway's")]
     Stranger,
+    /// The gateway is configured as one of another kind.
+    #[error("the gateway's kind in the configuration is another one")]
+    Kind,
     /// A header that the gateway has to write is missing, twice there, or unreadable.
     #[error("header {0} is missing, given twice, or cannot be read")]
     Header(&'static str),
@@ -47,9 +43,9 @@ pub enum CallerError {
     /// The path can be read in two ways.
     #[error("the path can be read in two ways")]
     Path,
-    /// The first factor's user name is none.
+    /// Who the user is cannot be told.
     #[error(transparent)]
-    Name(#[from] NameError),
+    Identity(#[from] IdentityError),
 }
 
 impl Caller {
@@ -79,36 +75,20 @@ impl Caller {
         })
     }
 
-    /// The user whom the first factor accepted; none where the gateway names none.
+    /// Whom the gateway's first factor accepted; none where it names nobody. `now` is in milliseconds since the epoch.
     ///
     /// # Errors
-    /// Where the name is no user name.
-    pub fn user(
+    /// Where what it says is not accepted.
+    pub async fn identity(
         &self,
         gateways: &Gateways,
         headers: &HeaderMap,
-    ) -> Result<Option<CanonicalName>, CallerError> {
-        match single(headers, &USER)? {
-            None | Some(b"") => Ok(None),
-            Some(raw) => Ok(Some(gateways.names.canonical(raw)?)),
-        }
-    }
-
-    /// What the client asked for.
-    ///
-    /// # Errors
-    /// Where the header is missing or malformed, or the site is not the gateway's. Never taken from anything else.
-    pub fn target(&self, headers: &HeaderMap) -> Result<Address, CallerError> {
-        let malformed = CallerError::Header("X-Original-URL");
-        let raw = single(headers, &URL)?.ok_or(malformed)?;
-        let address = std::str::from_utf8(raw)
-            .ok()
-            .and_then(Address::parse)
-            .ok_or(malformed)?;
-        if !self.gateway.guards(&address.site) {
-            return Err(CallerError::Site);
-        }
-        Ok(address)
+        now: u64,
+    ) -> Result<Option<Identity>, IdentityError> {
+        self.gateway
+            .first_factor
+            .identify(&gateways.names, headers, self.address.as_deref(), now)
+            .await
     }
 }
 
@@ -126,76 +106,27 @@ pub fn peer(parts: &Parts) -> Option<IpAddr> {
 pub fn client(parts: &Parts, trusted: &Prefixes) -> Option<String> {
     let forwarded: Vec<&[u8]> = parts
         .headers
-        .get_all(FORWARDED)
+        .get_all(&FORWARDED)
         .iter()
         .map(|value| value.as_bytes())
         .collect();
     client_address(peer(parts), &forwarded, trusted).map(|address| address.to_string())
 }
 
-/// The method that the client asked with.
+/// A header that may be there once. Twice, nobody knows which of them the sender meant.
 ///
 /// # Errors
-/// Where the header is missing, or its value is no registered method in upper-case letters.
-pub fn method(headers: &HeaderMap) -> Result<&'static str, CallerError> {
-    /// RFC 9110, RFC 5789, and those of the IANA registry that servers in use know (WebDAV and its kin).
-    const KNOWN: [&str; 33] = [
-        "GET",
-        "HEAD",
-        "POST",
-        "PUT",
-        "DELETE",
-        "CONNECT",
-        "OPTIONS",
-        "TRACE",
-        "PATCH",
-        "ACL",
-        "BIND",
-        "CHECKIN",
-        "CHECKOUT",
-        "COPY",
-        "LABEL",
-        "LINK",
-        "LOCK",
-        "MERGE",
-        "MKACTIVITY",
-        "MKCALENDAR",
-        "MKCOL",
-        "MKWORKSPACE",
-        "MOVE",
-        "ORDERPATCH",
-        "PROPFIND",
-        "PROPPATCH",
-        "REBIND",
-        "REPORT",
-        "SEARCH",
-        "UNBIND",
-        "UNLINK",
-        "UNLOCK",
-        "UPDATE",
-    ];
-    let malformed = CallerError::Header("X-Original-Method");
-    let raw = single(headers, &METHOD)?.ok_or(malformed)?;
-    KNOWN
-        .into_iter()
-        .find(|known| known.as_bytes() == raw)
-        .ok_or(malformed)
-}
-
-/// A header that may be there once. Twice, nobody knows which of them the sender meant.
-fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a [u8]>, CallerError> {
+/// [`CallerError::Header`] where it is given twice.
+pub(super) fn single<'a>(
+    headers: &'a HeaderMap,
+    name: &'static HeaderName,
+) -> Result<Option<&'a [u8]>, CallerError> {
     let mut values = headers.get_all(name).iter();
     let first = values.next();
-    if values.next().is_some() {
-        let name = match name.as_str() {
-            "x-cofactor-user" => "X-Cofactor-User",
-            "x-original-url" => "X-Original-URL",
-            "x-original-method" => "X-Original-Method",
-            _ => "X-Cofactor-Secret",
-        };
-        return Err(CallerError::Header(name));
+    match values.next() {
+        Some(_) => Err(CallerError::Header(name.as_str())),
+        None => Ok(first.map(|value| value.as_bytes())),
     }
-    Ok(first.map(|value| value.as_bytes()))
 }
 
 #[cfg(test)]
@@ -278,86 +209,5 @@ mod tests {
         }
         let twice = [("X-Cofactor-Secret", first), ("X-Cofactor-Secret", first)];
         assert!(Caller::of(&gateways, &parts(Some("192.0.2.1"), &twice)).is_err());
-    }
-
-    #[test]
-    fn what_the_gateway_has_to_say() {
-        let gateways = gateways();
-        let good = ("X-Cofactor-Secret", "first-secret-of-all");
-        let read = |headers: &[(&str, &str)]| {
-            let mut all = vec![good];
-            all.extend_from_slice(headers);
-            let parts = parts(Some("192.0.2.1"), &all);
-            let caller = Caller::of(&gateways, &parts).unwrap();
-            let target = caller.target(&parts.headers)?;
-            let method = method(&parts.headers)?;
-            let user = caller.user(&gateways, &parts.headers)?;
-            Ok::<_, CallerError>(format!("{user:?} {method} {target}"))
-        };
-        let (url, get, user) = (
-            ("X-Original-URL", "https://a.example/x"),
-            ("X-Original-Method", "GET"),
-            ("X-Cofactor-User", "Alice"),
-        );
-        assert_eq!(
-            read(&[url, get, user]).unwrap(),
-            "Some(\"alice\") GET https://a.example/x"
-        );
-        assert_eq!(read(&[url, get]).unwrap(), "None GET https://a.example/x");
-        assert_eq!(
-            read(&[url, get, ("X-Cofactor-User", "")]).unwrap(),
-            "None GET https://a.example/x"
-        );
-        for (headers, expected) in [
-            (&[get][..], CallerError::Header("X-Original-URL")),
-            (
-                &[get, ("X-Original-URL", "/x")],
-                CallerError::Header("X-Original-URL"),
-            ),
-            (&[get, url, url], CallerError::Header("X-Original-URL")),
-            (
-                &[
-                    get,
-                    ("X-Forwarded-Host", "a.example"),
-                    ("X-Forwarded-Uri", "/"),
-                ],
-                CallerError::Header("X-Original-URL"),
-            ),
-            (
-                &[get, ("X-Original-URL", "https://b.example/")],
-                CallerError::Site,
-            ),
-            (
-                &[get, ("X-Original-URL", "http://a.example/")],
-                CallerError::Site,
-            ),
-            (&[url], CallerError::Header("X-Original-Method")),
-            (
-                &[url, ("X-Original-Method", "GETz")],
-                CallerError::Header("X-Original-Method"),
-            ),
-            (
-                &[url, ("X-Original-Method", "get")],
-                CallerError::Header("X-Original-Method"),
-            ),
-            (
-                &[url, ("X-Original-Method", "BREW")],
-                CallerError::Header("X-Original-Method"),
-            ),
-            (
-                &[url, ("X-Forwarded-Method", "GET")],
-                CallerError::Header("X-Original-Method"),
-            ),
-            (
-                &[url, get, user, user],
-                CallerError::Header("X-Cofactor-User"),
-            ),
-            (
-                &[url, get, ("X-Cofactor-User", "al ice")],
-                CallerError::Name(NameError::Character),
-            ),
-        ] {
-            assert_eq!(read(headers), Err(expected), "{headers:?}");
-        }
     }
 }

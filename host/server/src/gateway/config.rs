@@ -10,6 +10,10 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::address::Prefixes;
+use super::first_factor::certificate::ClientCertificateSection;
+use super::first_factor::jwt::JwtSection;
+use super::first_factor::ldap::LdapSection;
+use super::first_factor::{self, FirstFactor};
 use super::site::{Address, Site};
 use crate::config::Secret;
 use crate::names::{CanonicalName, Names};
@@ -56,6 +60,22 @@ pub struct GatewaySection {
     /// What to do with paths that can be read in two ways, such as `/a//b`, `/a;x` or `/a%2fb`. Absent: `refuse`.
     #[serde(default)]
     pub ambiguous_paths: AmbiguousPaths,
+    /// How its users are told. Absent: `header`.
+    #[serde(default)]
+    pub first_factor: first_factor::Kind,
+    /// For `first-factor = "jwt"`.
+    #[serde(default)]
+    pub jwt: Option<JwtSection>,
+    /// For `first-factor = "client-certificate"`.
+    #[serde(default)]
+    pub client_certificate: Option<ClientCertificateSection>,
+    /// For `first-factor = "ldap"`.
+    #[serde(default)]
+    pub ldap: Option<LdapSection>,
+    /// What the sessions are called that it has in common with other gateways: 1 to 64 letters, digits, `-`, `_` and `.`.
+    /// Absent: it has its own.
+    #[serde(default)]
+    pub sessions: Option<String>,
 }
 
 /// Which protocol a gateway speaks.
@@ -65,6 +85,14 @@ pub enum Kind {
     /// nginx, by `auth_request`.
     #[default]
     Nginx,
+    /// Caddy, by `forward_auth`.
+    Caddy,
+    /// Traefik, by `ForwardAuth`.
+    Traefik,
+    /// HAProxy, by a Lua action of our own.
+    Haproxy,
+    /// Envoy, by `ext_authz`.
+    Envoy,
 }
 
 /// What to do with paths that can be read in two ways.
@@ -115,6 +143,10 @@ pub struct Gateway {
     pub portal: Portal,
     /// What to do with paths that can be read in two ways.
     pub ambiguous_paths: AmbiguousPaths,
+    /// How its users are told.
+    pub first_factor: FirstFactor,
+    /// Names the sessions that it opens: its own, or those of several gateways.
+    pub sessions: String,
     /// Where its connections come from.
     pub peers: Prefixes,
     /// Whether they may also come from the Unix socket.
@@ -150,6 +182,14 @@ impl Gateway {
                     format!("expected 1 to {longest} octets without control characters"),
                 ));
             }
+        }
+        if let Some(sessions) = &section.sessions
+            && (!(1..=64).contains(&sessions.len()) || !sessions.chars().all(plain))
+        {
+            return Err(problem(
+                "sessions",
+                "expected 1 to 64 letters, digits, `-`, `_` or `.`".into(),
+            ));
         }
         let (unix, networks): (Vec<String>, Vec<String>) = section
             .peers
@@ -195,6 +235,19 @@ impl Gateway {
             issuer: section.issuer.clone(),
             portal: portal(&section.portal).map_err(|error| problem("portal", error))?,
             ambiguous_paths: section.ambiguous_paths,
+            first_factor: FirstFactor::new(
+                section.first_factor,
+                section.jwt.as_ref(),
+                section.client_certificate.as_ref(),
+                section.ldap.as_ref(),
+                folder,
+            )
+            .map_err(|error| format!("gateway `{name}`: {error}"))?,
+            // A colon is in no gateway's name: nobody's own sessions are another's.
+            sessions: match &section.sessions {
+                None => name.clone(),
+                Some(shared) => format!("sessions:{shared}"),
+            },
             trusted: peers.and(&proxies),
             peers,
             over_unix,
@@ -266,6 +319,16 @@ impl Gateways {
             if let Some(other) = all.iter().find(|other| other.secret == gateway.secret) {
                 return Err(format!(
                     "gateways `{}` and `{}` have one secret: it is what tells them apart",
+                    other.name, gateway.name
+                ));
+            }
+            let shares = |other: &&Arc<Gateway>| other.sessions == gateway.sessions;
+            if let Some(other) = all.iter().find(shares)
+                && (&other.tenant, &other.issuer) != (&gateway.tenant, &gateway.issuer)
+            {
+                return Err(format!(
+                    "gateways `{}` and `{}` share sessions, but their tenant or issuer differs: users of one are nobody at \
+                     the other",
                     other.name, gateway.name
                 ));
             }
@@ -366,6 +429,9 @@ mod tests {
             ),
             ("name =", "secret-file = \"x\"\nname =", "both given"),
             ("name =", "surprise = 1\nname =", "surprise"),
+            ("name =", "first-factor = \"jwt\"\nname =", "[gateway.jwt]"),
+            ("name =", "sessions = \"a b\"\nname =", "sessions"),
+            ("name =", "sessions = \"\"\nname =", "sessions"),
         ] {
             let error = read(&GOOD.replace(from, to)).unwrap_err();
             assert!(error.contains(expected), "{from} -> {to}: {error}");
@@ -387,6 +453,31 @@ mod tests {
         two.name = "nginx-2".into();
         assert!(both(&two).unwrap_err().contains("one secret"));
         two.secret = Some(Secret::new("fedcba9876543210".into()));
-        assert_eq!(both(&two).unwrap().all.len(), 2);
+        let gateways = both(&two).unwrap();
+        assert_eq!(gateways.all.len(), 2);
+        assert_ne!(gateways.all[0].sessions, gateways.all[1].sessions);
+        // Whose name is the other's own sessions opens none of them.
+        two.sessions = Some("nginx-1".into());
+        let gateways = both(&two).unwrap();
+        assert_ne!(gateways.all[0].sessions, gateways.all[1].sessions);
+    }
+
+    #[test]
+    fn gateways_that_share_sessions_know_the_same_users() {
+        let mut one: GatewaySection = toml::from_str(GOOD).unwrap();
+        one.sessions = Some("company".into());
+        let mut two = GatewaySection {
+            name: "nginx-2".into(),
+            secret: Some(Secret::new("fedcba9876543210".into())),
+            ..one.clone()
+        };
+        let both = |two: &GatewaySection| {
+            let sections = [one.clone(), two.clone()];
+            Gateways::new(&sections, Names::default(), Path::new("."))
+        };
+        let gateways = both(&two).unwrap();
+        assert_eq!(gateways.all[0].sessions, gateways.all[1].sessions);
+        two.issuer = "other".into();
+        assert!(both(&two).unwrap_err().contains("share sessions"));
     }
 }

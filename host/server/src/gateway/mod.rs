@@ -5,20 +5,22 @@
 //! |---|---|
 //! | [`config`] | `[[gateway]]`: who may ask, for which sites |
 //! | [`caller`] | which gateway asks, and what it says of the client |
+//! | [`first_factor`] | who the user is |
 //! | [`address`] | the client's address, by trusted proxies only |
 //! | [`browser`] | what kind of browser it is |
 //! | [`site`] | sites, addresses on them, and where a browser may be sent back to |
 //! | [`path`] | paths that everybody reads in the same way |
 //! | [`cookie`] | our cookies |
 //! | [`session`] | the session in its cookie, and passes that still hold |
-//! | [`nginx`] | the answer to nginx's `auth_request` |
+//! | [`forward_auth`] | the answers to nginx, Caddy, Traefik, HAProxy and Envoy |
 
 pub mod address;
 pub mod browser;
 pub mod caller;
 pub mod config;
 pub mod cookie;
-pub mod nginx;
+pub mod first_factor;
+pub mod forward_auth;
 pub mod path;
 pub mod session;
 pub mod site;
@@ -256,7 +258,7 @@ pub fn router<S: Store>(front: Arc<Front<S>>) -> Router {
     Router::new()
         .merge(portal::router())
         .layer(from_fn(log::traced))
-        .merge(nginx::router())
+        .merge(forward_auth::router())
         .with_state(front)
 }
 

@@ -1,7 +1,7 @@
 //! The session cookie: the component's claims, sealed, and the passes that were given for it.
 //!
-//! A cookie opens only for the gateway, tenant, issuer and user that it was made for: these are what the seal is bound
-//! to, so that one user's session under another's first factor is no session at all. The claims are judged by the
+//! A cookie opens only for the gateway, or those that share sessions, and the tenant, issuer and user that it was made for:
+//! these are what the seal is bound to, so that one user's session under another's first factor is no session at all. The claims are judged by the
 //! component, and every request asks the store how account and session stand, so that a session that was revoked or signed
 //! out ends with the next request, at every host of the store. A pass is kept for as long as the component allowed.
 
@@ -110,7 +110,7 @@ impl Sessions {
 /// What is sealed with a session but not in it.
 fn binding(gateway: &Gateway, user: &CanonicalName) -> Vec<u8> {
     [
-        &gateway.name,
+        &gateway.sessions,
         &gateway.tenant,
         &gateway.issuer,
         user.as_str(),
@@ -281,6 +281,17 @@ pub(crate) mod tests {
         assert_eq!(sessions.open(&one, &user("ALICE"), &value), Some(session()));
         assert_eq!(sessions.open(&one, &user("bob"), &value), None);
         assert_eq!(sessions.open(&two, &user("alice"), &value), None);
+        // Gateways of one operator may have their sessions in common.
+        let (mut three, mut four) = (gateway("three"), gateway("four"));
+        three.sessions = "sessions:company".into();
+        four.sessions = "sessions:company".into();
+        let shared = sessions.seal(&three, &user("alice"), &session()).unwrap();
+        assert_eq!(
+            sessions.open(&four, &user("alice"), &shared),
+            Some(session())
+        );
+        assert_eq!(sessions.open(&four, &user("bob"), &shared), None);
+        assert_eq!(sessions.open(&one, &user("alice"), &shared), None);
         let mut other = gateway("one");
         other.issuer = "other".into();
         assert_eq!(sessions.open(&other, &user("alice"), &value), None);

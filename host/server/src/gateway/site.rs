@@ -68,7 +68,9 @@ impl Site {
         Ok(sites)
     }
 
-    fn new(secure: bool, authority: &str) -> Option<Self> {
+    /// The site of a scheme and an authority: a host, and perhaps a port. None where it is no host.
+    #[must_use]
+    pub fn new(secure: bool, authority: &str) -> Option<Self> {
         let authority = authority.to_ascii_lowercase();
         let host = host_of(&authority);
         let port = authority.get(host.len()..)?;
@@ -136,6 +138,16 @@ impl Address {
             _ => format!("/{target}"),
         };
         is_requested(&target).then_some(Self { site, target })
+    }
+
+    /// An address on a site, of path and query as a request line has them.
+    #[must_use]
+    pub fn on(site: Site, target: &str) -> Option<Self> {
+        let is_whole = target.starts_with('/') && target.len() <= Self::LONGEST;
+        (is_whole && is_requested(target)).then(|| Self {
+            site,
+            target: target.to_owned(),
+        })
     }
 
     /// Path and query as a browser may be sent back to them: what a browser leaves as it is in a query, though a

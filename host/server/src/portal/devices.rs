@@ -20,7 +20,7 @@ use crate::gateway::{Front, Judgement};
 
 /// GET `/.cofactor/devices`
 pub(super) async fn list<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Response, Trouble> {
-    let visitor = Visitor::of(front, parts)?;
+    let visitor = Visitor::of(front, parts).await?;
     let here = path("devices");
     let Judgement::Pass { .. } = judge(front, &visitor, &here, &parts.headers)? else {
         return redirect(&address(&here, false));
@@ -62,8 +62,8 @@ pub(super) async fn list<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Re
 }
 
 /// GET `/.cofactor/devices/add`
-pub(super) fn add<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Response, Trouble> {
-    let visitor = Visitor::of(front, parts)?;
+pub(super) async fn add<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Response, Trouble> {
+    let visitor = Visitor::of(front, parts).await?;
     let here = path("devices/add");
     let Judgement::Pass { .. } = judge(front, &visitor, &here, &parts.headers)? else {
         return redirect(&address(&here, false));

@@ -253,8 +253,11 @@ pub(super) fn recovery_codes<S: Store>(
 }
 
 /// GET `/.cofactor/recovery`: a way back in, for whoever has just set up the first device.
-pub(super) fn recovery<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Response, Trouble> {
-    let visitor = Visitor::of(front, parts)?;
+pub(super) async fn recovery<S: Store>(
+    front: &Front<S>,
+    parts: &Parts,
+) -> Result<Response, Trouble> {
+    let visitor = Visitor::of(front, parts).await?;
     let back = back(&visitor, parameter(parts, "rd").as_deref());
     let Judgement::Pass { .. } =
         sign_in::judge(front, &visitor, &path("recovery"), &parts.headers)?

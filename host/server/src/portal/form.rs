@@ -216,7 +216,7 @@ impl<S: Store> Posted<S> {
         let body = Bytes::from_request(Request::from_parts(parts.clone(), body), &())
             .await
             .map_err(|_| Trouble::new(StatusCode::PAYLOAD_TOO_LARGE, "form"))?;
-        let visitor = Visitor::of(&front, &parts)?;
+        let visitor = Visitor::of(&front, &parts).await?;
         if !is_from(&visitor.site, &parts.headers) {
             return Err(Trouble::new(StatusCode::FORBIDDEN, "origin"));
         }
@@ -408,6 +408,7 @@ pub(super) mod tests {
         Visitor {
             gateway: gateway(at).into(),
             user: user(name),
+            groups: Vec::new(),
             browser: Browser::of(&HeaderMap::new(), &site).unwrap(),
             site,
             address: None,

@@ -39,6 +39,9 @@ use crate::names::CanonicalName;
 /// octet may take three. A longer one leads to the site's first page.
 const LONGEST_BACK: usize = 1024;
 
+/// How long the names of a user's groups may be together, in octets: they travel in an address and in a cookie.
+const LONGEST_GROUPS: usize = 1024;
+
 /// Where a gateway sends the browser for a second factor, and the cookie that this needs.
 #[must_use]
 pub fn way_in<S: Store>(
@@ -69,6 +72,7 @@ pub fn way_in<S: Store>(
                 back: format!("{}{back}", target.site),
                 browser: browser.digest(&front.desk.binding),
                 portal_browser: Vec::new(),
+                groups: Vec::new(),
                 session: None,
             };
             let text = front.desk.tickets.seal(Stage::Begin, &ticket)?;
@@ -120,7 +124,7 @@ pub(super) async fn confirm<S: Store>(
     request: Request,
 ) -> Response {
     let (parts, _) = request.into_parts();
-    let result = to_enter(&front, &parts);
+    let result = to_enter(&front, &parts).await;
     respond(&front, &parts.headers, result)
 }
 
@@ -140,7 +144,7 @@ pub(super) async fn finish<S: Store>(
     request: Request,
 ) -> Response {
     let (parts, _) = request.into_parts();
-    let result = to_application(&front, &parts);
+    let result = to_application(&front, &parts).await;
     respond(&front, &parts.headers, result)
 }
 
@@ -162,18 +166,31 @@ fn to_confirm<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Response, Tro
     Ok(with_cookie(response, browser.cookie(&site)))
 }
 
-fn to_enter<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Response, Trouble> {
-    let visitor = Visitor::of(front, parts)?;
+async fn to_enter<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Response, Trouble> {
+    let visitor = Visitor::of(front, parts).await?;
     let ticket = take(front, parts, Stage::Confirm, |ticket| {
         began_here(front, &visitor, ticket)
     })?;
     let Portal::Own(portal) = &visitor.gateway.portal else {
         return Err(over());
     };
+    if visitor.groups.iter().map(String::len).sum::<usize>() > LONGEST_GROUPS {
+        // To leave some out would be to leave out what the policy demands of their members.
+        tracing::error!(
+            gateway = visitor.gateway.name,
+            user = visitor.user.as_str(),
+            "more groups than an address can carry: set portal = \"/.cofactor/\", or have the first factor name fewer"
+        );
+        return Err(Trouble::service());
+    }
+    let next = Ticket {
+        groups: visitor.groups.clone(),
+        ..again(front, &ticket)?
+    };
     let text = front
         .desk
         .tickets
-        .seal(Stage::Enter, &again(front, &ticket)?)
+        .seal(Stage::Enter, &next)
         .ok_or_else(Trouble::service)?;
     redirect(&format!("{portal}{}?ticket={text}", path("enter")))
 }
@@ -194,8 +211,8 @@ fn to_challenge<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Response, T
     Ok(with_cookie(redirect(&path(""))?, cookie))
 }
 
-fn to_application<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Response, Trouble> {
-    let visitor = Visitor::of(front, parts)?;
+async fn to_application<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Response, Trouble> {
+    let visitor = Visitor::of(front, parts).await?;
     let ticket = take(front, parts, Stage::Finish, |ticket| {
         began_here(front, &visitor, ticket)
     })?;

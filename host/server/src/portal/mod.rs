@@ -191,11 +191,11 @@ async fn shown<S: Store>(front: &Front<S>, request: Request, place: Place) -> Re
     let result = match place {
         Place::Start => sign_in::begin(front, &parts).await,
         Place::Wait => wait::look(front, &parts).await,
-        Place::Stopped => wait::stopped(front, &parts),
-        Place::Recovery => enrol::recovery(front, &parts),
+        Place::Stopped => wait::stopped(front, &parts).await,
+        Place::Recovery => enrol::recovery(front, &parts).await,
         Place::Devices => devices::list(front, &parts).await,
-        Place::Add => devices::add(front, &parts),
-        Place::SignOut => sign_out::ask(front, &parts),
+        Place::Add => devices::add(front, &parts).await,
+        Place::SignOut => sign_out::ask(front, &parts).await,
     };
     answer(front, &parts.headers, result)
 }

@@ -45,7 +45,7 @@ pub(super) fn leading(back: &str) -> String {
 /// GET `/.cofactor/`
 pub(super) async fn begin<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Response, Trouble> {
     looked_at(parts)?;
-    let visitor = Visitor::of(front, parts)?;
+    let visitor = Visitor::of(front, parts).await?;
     let back = back(&visitor, parameter(parts, "rd").as_deref());
     let sign_in = if parameter(parts, "again").is_some() {
         // Neither a session nor a remembered browser is what is asked for.

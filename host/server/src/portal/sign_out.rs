@@ -15,8 +15,8 @@ use crate::gateway::Front;
 use crate::gateway::cookie::Cookie;
 
 /// GET `/.cofactor/sign-out`: asks, as a link must not end a session.
-pub(super) fn ask<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Response, Trouble> {
-    let visitor = Visitor::of(front, parts)?;
+pub(super) async fn ask<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Response, Trouble> {
+    let visitor = Visitor::of(front, parts).await?;
     let text = |key| visitor.texts.get("sign-out", key);
     let form = form(
         front,

@@ -59,6 +59,9 @@ pub(crate) struct Ticket {
     /// The browser on the portal's site, by digest; empty until it is known.
     #[serde(with = "cofactor_runtime::contract::bytes")]
     pub(super) portal_browser: Vec<u8>,
+    /// The groups that the gateway vouches for, once the browser is known to be the one that began.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) groups: Vec<String>,
     /// The session, at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) session: Option<Session>,
@@ -214,6 +217,7 @@ mod tests {
             back: "https://a.example/".into(),
             browser: vec![2; 32],
             portal_browser: Vec::new(),
+            groups: Vec::new(),
             session: None,
         }
     }

@@ -1,6 +1,7 @@
 //! Who looks at a page. Never taken from a query.
 //!
-//! On a guarded site the gateway says it, with its secret, as it does for the application. On a portal's own site a
+//! On a guarded site the gateway says it, with its secret, as it does for the application; which site it is, it says by
+//! the headers of its own contract. On a portal's own site a
 //! sealed cookie says it, which the hand-off put into the browser that began ([`super::handoff`]).
 
 use std::sync::Arc;
@@ -22,6 +23,8 @@ use super::ticket::{Stage, Ticket};
 use crate::gateway::caller::{Caller, CallerError, SECRET, client};
 use crate::gateway::config::{Gateway, Portal};
 use crate::gateway::cookie::Cookie;
+use crate::gateway::first_factor::{Identity, IdentityError};
+use crate::gateway::forward_auth::asked;
 use crate::gateway::site::Site;
 use crate::gateway::{Front, browser};
 use crate::names::CanonicalName;
@@ -35,6 +38,8 @@ pub(super) struct Visitor {
     pub(super) gateway: Arc<Gateway>,
     /// Whom its first factor accepted.
     pub(super) user: CanonicalName,
+    /// The groups that it vouches for.
+    pub(super) groups: Vec<String>,
     /// The site that this page is on.
     pub(super) site: Site,
     /// Where the client is; absent is never trusted.
@@ -101,15 +106,15 @@ impl Visitor {
     ///
     /// # Errors
     /// The page to show instead.
-    pub(super) fn of<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Self, Trouble> {
+    pub(super) async fn of<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Self, Trouble> {
         let texts = texts(&parts.headers)?;
-        if parts.headers.contains_key(SECRET) {
-            return Self::at_a_gateway(front, parts, texts);
+        if parts.headers.contains_key(&SECRET) {
+            return Self::at_a_gateway(front, parts, texts).await;
         }
         Self::at_our_own_site(front, parts, texts)
     }
 
-    fn at_a_gateway<S: Store>(
+    async fn at_a_gateway<S: Store>(
         front: &Front<S>,
         parts: &Parts,
         texts: &'static Texts,
@@ -117,22 +122,31 @@ impl Visitor {
         let read = |error: CallerError| {
             tracing::warn!(%error, "refused a page");
             match error {
-                CallerError::Stranger => Trouble::new(StatusCode::FORBIDDEN, "stranger"),
-                CallerError::Name(_) => Trouble::new(StatusCode::FORBIDDEN, "identity"),
+                CallerError::Stranger | CallerError::Kind => {
+                    Trouble::new(StatusCode::FORBIDDEN, "stranger")
+                }
+                CallerError::Identity(IdentityError::Unavailable(_)) => Trouble::service(),
+                CallerError::Identity(_) => Trouble::new(StatusCode::FORBIDDEN, "identity"),
                 _ => Trouble::new(StatusCode::BAD_REQUEST, "not-found"),
             }
         };
         let caller = Caller::of(&front.gateways, parts).map_err(read)?;
-        let target = caller.target(&parts.headers).map_err(read)?;
-        let user = caller
-            .user(&front.gateways, &parts.headers)
-            .map_err(read)?
+        let site = asked::site(caller.gateway.kind, parts).map_err(read)?;
+        if !caller.gateway.guards(&site) {
+            return Err(read(CallerError::Site));
+        }
+        let now = front.service.now().map_err(|_| Trouble::service())?;
+        let Identity { user, groups } = caller
+            .identity(&front.gateways, &parts.headers, now)
+            .await
+            .map_err(|error| read(error.into()))?
             .ok_or(Trouble::new(StatusCode::FORBIDDEN, "identity"))?;
         Ok(Self {
-            browser: Browser::of(&parts.headers, &target.site).ok_or_else(Trouble::service)?,
+            browser: Browser::of(&parts.headers, &site).ok_or_else(Trouble::service)?,
             gateway: caller.gateway,
             user,
-            site: target.site,
+            groups,
+            site,
             address: caller.address,
             client: browser::kind(&parts.headers),
             ticket: None,
@@ -167,6 +181,7 @@ impl Visitor {
         Ok(Self {
             gateway,
             user,
+            groups: ticket.groups.clone(),
             site,
             address,
             browser,
@@ -188,7 +203,7 @@ impl Visitor {
             origin: Origin {
                 user: self.user.as_str().to_owned(),
                 known: false,
-                groups: Vec::new(),
+                groups: self.groups.clone(),
                 application: self.gateway.application.clone(),
                 gateway: self.gateway.name.clone(),
                 binding: self.binding(binding),

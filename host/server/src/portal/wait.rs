@@ -37,7 +37,7 @@ const MOST: Duration = Duration::from_secs(3);
 /// GET `/.cofactor/wait`: goes on as soon as there is something new.
 pub(super) async fn look<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Response, Trouble> {
     looked_at(parts)?;
-    let visitor = Visitor::of(front, parts)?;
+    let visitor = Visitor::of(front, parts).await?;
     let state = parameter(parts, FIELD).unwrap_or_default();
     let token = form::open(front, &visitor, Purpose::Wait, &state)?;
     let journey = Journey {
@@ -148,8 +148,11 @@ pub(super) fn enrolment<S: Store>(
 }
 
 /// GET `/.cofactor/stop`: nobody waits any more. What comes now lets nobody in, since nobody asks for it.
-pub(super) fn stopped<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Response, Trouble> {
-    let visitor = Visitor::of(front, parts)?;
+pub(super) async fn stopped<S: Store>(
+    front: &Front<S>,
+    parts: &Parts,
+) -> Result<Response, Trouble> {
+    let visitor = Visitor::of(front, parts).await?;
     let text = |key| visitor.texts.get("wait", key);
     let back = back(&visitor, parameter(parts, "rd").as_deref());
     let content = html! {
