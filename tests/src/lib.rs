@@ -15,6 +15,8 @@
 //! | [`visitor`] | a person with a browser that keeps cookies |
 //! | [`carrier`] | what carries messages to telephones, and their answers back |
 //! | [`disk`] | a disk that fails when a test says so |
+//! | [`directory`] | a real OpenLDAP server with a few people in it |
+//! | [`issuer`] | who signs tokens, and publishes the keys for that |
 //! | [`http`] | requests that no well-behaved client would send |
 //! | [`authenticator`] | the user's authenticator app: oathtool |
 //! | [`api`] | a program that calls the verify API |
@@ -25,10 +27,12 @@ pub mod application;
 pub mod authenticator;
 pub mod browser;
 pub mod carrier;
+pub mod directory;
 pub mod disk;
 pub mod heap;
 pub mod hostile;
 pub mod http;
+pub mod issuer;
 pub mod lowering;
 pub mod nginx;
 pub mod program;

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, SET_COOKIE,
-    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -257,6 +257,7 @@ pub(super) struct Trouble {
     section: &'static str,
     key: String,
     again: Option<String>,
+    challenge: Option<HeaderValue>,
 }
 
 impl Trouble {
@@ -267,6 +268,19 @@ impl Trouble {
             section: "error",
             key: key.to_owned(),
             again: None,
+            challenge: None,
+        }
+    }
+
+    /// There is no first factor, and perhaps the browser is the one to ask for it.
+    pub(super) fn identity(challenge: Option<HeaderValue>) -> Self {
+        let status = match challenge {
+            Some(_) => StatusCode::UNAUTHORIZED,
+            None => StatusCode::FORBIDDEN,
+        };
+        Self {
+            challenge,
+            ..Self::new(status, "identity")
         }
     }
 
@@ -290,6 +304,7 @@ impl Trouble {
             section: "reason",
             key: reason.to_owned(),
             again: Some(again),
+            challenge: None,
         }
     }
 
@@ -313,7 +328,7 @@ impl Trouble {
             refresh: None,
             script: None,
         };
-        page.show(
+        let mut response = page.show(
             self.status,
             &html! {
                 p.lead { (texts.get(self.section, &self.key)) }
@@ -321,7 +336,13 @@ impl Trouble {
                     a.button href=(again) { (texts.get("page", "again")) }
                 }
             },
-        )
+        );
+        if let Some(challenge) = &self.challenge {
+            response
+                .headers_mut()
+                .insert(WWW_AUTHENTICATE, challenge.clone());
+        }
+        response
     }
 }
 

@@ -136,11 +136,18 @@ impl Visitor {
             return Err(read(CallerError::Site));
         }
         let now = front.service.now().map_err(|_| Trouble::service())?;
+        let missing = || Trouble::identity(caller.gateway.first_factor.challenge());
         let Identity { user, groups } = caller
             .identity(&front.gateways, &parts.headers, now)
             .await
-            .map_err(|error| read(error.into()))?
-            .ok_or(Trouble::new(StatusCode::FORBIDDEN, "identity"))?;
+            .map_err(|error| match error {
+                IdentityError::Refused(why) => {
+                    tracing::warn!(gateway = caller.gateway.name, why, "refused a page");
+                    missing()
+                }
+                error => read(error.into()),
+            })?
+            .ok_or_else(missing)?;
         Ok(Self {
             browser: Browser::of(&parts.headers, &site).ok_or_else(Trouble::service)?,
             gateway: caller.gateway,
