@@ -26,6 +26,7 @@ mod own_devices;
 mod pages;
 mod passkeys;
 mod portal;
+mod proxies;
 mod sessions;
 mod smuggling;
 mod timing;
