@@ -127,13 +127,26 @@ impl Guarded {
     /// # Errors
     /// Where something does not start; with the proxy's own words.
     pub fn start(proxy: Proxy, policy: &str) -> anyhow::Result<Option<Self>> {
+        Self::start_with(proxy, policy, &[])
+    }
+
+    /// The same, with further options for `cofactor gateway print`.
+    ///
+    /// # Errors
+    /// As [`Guarded::start`].
+    pub fn start_with(
+        proxy: Proxy,
+        policy: &str,
+        options: &[&str],
+    ) -> anyhow::Result<Option<Self>> {
         let (Some(program), Some(_)) = (peer(proxy.name()), peer("oathtool")) else {
             return Ok(None);
         };
         let port = free_port()?;
         let folder = tempfile::tempdir()?;
         let host = format!("127.0.0.1:{port}");
-        let own_table = proxy.printed(&["--file", "cofactor.toml", "--host", &host])?;
+        let table = ["--file", "cofactor.toml", "--host", &host];
+        let own_table = proxy.printed(&[&table, options].concat())?;
         let component = folder.path().join("component.wasm");
         fs::write(&component, cofactor_component::COMPONENT)?;
         let secret = format!("{}.secret", proxy.name());
@@ -150,6 +163,7 @@ impl Guarded {
             program,
             folder: folder.path(),
             proxy,
+            options,
             arguments: [
                 ("--host", host),
                 ("--cofactor", format!("127.0.0.1:{}", server.web())),
@@ -165,7 +179,7 @@ impl Guarded {
             Proxy::Traefik => traefik::start(&place),
             Proxy::Haproxy => haproxy::start(&place),
         }?;
-        // It is up when it asks for the password: some listen before they know what for.
+        // It is up when it asks for the first factor: some listen before they know what for.
         let up = wait_for(proxy.name(), || {
             if process.ended() {
                 return Some(false);
@@ -238,6 +252,7 @@ struct Place<'a> {
     program: PathBuf,
     folder: &'a Path,
     proxy: Proxy,
+    options: &'a [&'a str],
     arguments: [(&'static str, String); 5],
 }
 
@@ -248,6 +263,7 @@ impl Place<'_> {
         for (name, value) in &self.arguments {
             arguments.extend([*name, value.as_str()]);
         }
+        arguments.extend(self.options);
         self.proxy.printed(&arguments)
     }
 

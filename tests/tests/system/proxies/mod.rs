@@ -1,6 +1,7 @@
 //! Every proxy through one table of behaviours, with the configuration that `cofactor gateway print` prints.
 
 mod contracts;
+mod in_front;
 mod pages;
 mod rows;
 mod table;
