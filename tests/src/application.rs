@@ -32,8 +32,14 @@ impl Asked {
     }
 }
 
+/// The key of the opening handshake in RFC 6455, section 1.3.
+pub const WEBSOCKET_KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+/// What that section has as the answer to it.
+const WEBSOCKET_ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
 /// A listening application. Its answer is a JSON object with the request's parts. A target that begins with `/stream`
-/// is answered slowly: the head and the first line at once, the second line when [`Application::finish`] is called.
+/// is answered slowly: the head and the first line at once, the second line when [`Application::finish`] is called. A
+/// WebSocket that is opened with [`WEBSOCKET_KEY`] sends back whatever comes.
 pub struct Application {
     port: u16,
     asked: Arc<Mutex<Vec<Asked>>>,
@@ -129,11 +135,21 @@ fn serve(stream: TcpStream, asked: &Mutex<Vec<Asked>>, held: &Mutex<Vec<TcpStrea
         "body": request.body,
     });
     let is_stream = request.target.starts_with("/stream");
+    let is_websocket = request.all("upgrade") == ["websocket"];
     asked
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .push(request);
     let mut stream = stream;
+    if is_websocket {
+        let head = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Accept: {WEBSOCKET_ACCEPT}\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).ok()?;
+        std::io::copy(&mut reader, &mut stream).ok()?;
+        return Some(());
+    }
     if is_stream {
         stream
             .write_all(b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\nX-Accel-Buffering: no\r\n\r\nfirst\n")

@@ -181,7 +181,9 @@ fn read(octets: &[u8]) -> anyhow::Result<Option<(Answer, &[u8])>> {
         headers,
         body: String::new(),
     };
-    let (body, rest) = if answer.header("transfer-encoding") == Some("chunked") {
+    // An answer to HEAD says how a body would come, and has none.
+    let is_chunked = answer.header("transfer-encoding") == Some("chunked");
+    let (body, rest) = if is_chunked && !rest.is_empty() {
         unchunk(rest)?
     } else {
         let length = match answer.header("content-length") {

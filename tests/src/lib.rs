@@ -11,6 +11,7 @@
 //! | [`server`] | a running host, with its operator and a program that calls it |
 //! | [`tour`] | a user of every method, written down as a scenario |
 //! | [`nginx`] | a real nginx as docs/nginx.md has it, before a host and an application |
+//! | [`proxies`] | real proxies as `cofactor gateway print` has them |
 //! | [`application`] | what is protected |
 //! | [`visitor`] | a person with a browser that keeps cookies |
 //! | [`carrier`] | what carries messages to telephones, and their answers back |
@@ -37,6 +38,7 @@ pub mod lowering;
 pub mod nginx;
 pub mod program;
 pub mod promises;
+pub mod proxies;
 pub mod scenario;
 pub mod server;
 pub mod tour;

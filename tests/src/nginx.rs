@@ -204,8 +204,9 @@ fn configuration(
     let mut text = block(page, "nginx", "upstream cofactor")?;
     let upstream = if site.socket {
         let usual = text
-            .split_once("}\n")
-            .map(|(upstream, _)| format!("{upstream}}}\n"))
+            .split_once("upstream cofactor {")
+            .and_then(|(_, rest)| rest.split_once("}\n"))
+            .map(|(inside, _)| format!("upstream cofactor {{{inside}}}\n"))
             .context("docs/nginx.md has no upstream")?;
         text = text.replace(&usual, &block(page, "nginx", "server unix:")?);
         (
@@ -259,6 +260,12 @@ fn configuration(
         }
         text = text.replace(&from, &to);
     }
+    around(&text, folder)
+}
+
+/// nginx.conf around what belongs into its `http` section: everything that nginx writes is in `folder`.
+pub(crate) fn around(text: &str, folder: &Path) -> anyhow::Result<String> {
+    let here = folder.display();
     // Workers of root's nginx become another user, who cannot see a folder that is the test's own.
     let user = Command::new("id").arg("-un").output()?.stdout;
     let user = String::from_utf8(user)?;

@@ -27,6 +27,7 @@ mod own_devices;
 mod pages;
 mod passkeys;
 mod portal;
+mod proxies;
 mod sessions;
 mod shared_sessions;
 mod smuggling;

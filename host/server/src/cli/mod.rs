@@ -6,6 +6,7 @@ mod bench;
 mod component;
 mod demo;
 mod findings;
+mod gateway;
 mod input;
 mod keys;
 mod output;
@@ -41,6 +42,7 @@ First steps:
   cofactor serve --config FILE       run it in earnest (start from docs/cofactor.example.toml)
   cofactor user enrol alice          give a user a TOTP credential, with a QR code
   cofactor token import FILE         take over hardware tokens from their maker's file
+  cofactor gateway print nginx       the configuration of a proxy that asks Cofactor before each request
   cofactor policy check FILE         see what is wrong with a policy before it is used
 
 Exit codes:
@@ -72,6 +74,7 @@ enum Command {
     Policy(policy::PolicyCommand),
     Simulate(simulate::Simulate),
     Component(component::Inspect),
+    Gateway(gateway::GatewayCommand),
     Keys(keys::Keys),
     Audit(audit::Audit),
     Bench(bench::Bench),
@@ -178,6 +181,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Policy(it) => it.run(),
         Command::Simulate(it) => it.run(),
         Command::Component(it) => it.run(),
+        Command::Gateway(it) => it.run(),
         Command::Keys(it) => it.run(),
         Command::Audit(it) => it.run(),
         Command::Bench(it) => it.run(),
@@ -362,6 +366,9 @@ mod tests {
             ("cofactor audit acknowledge --actor a", false),
             ("cofactor audit acknowledge --why b", false),
             ("cofactor audit acknowledge --actor= --why b", false),
+            ("cofactor gateway print nginx", true),
+            ("cofactor gateway print caddy --host app.example.com", true),
+            ("cofactor gateway print", false),
             ("cofactor bench", true),
             ("cofactor", false),
         ] {

@@ -1,0 +1,12 @@
+//! HAProxy: its configuration is printed, and the script that it loads.
+
+use super::{Place, shown, with};
+use crate::program::Running;
+
+pub(super) fn start(place: &Place<'_>) -> anyhow::Result<Running> {
+    let script = place.write("cofactor.lua", &place.printed("cofactor.lua")?)?;
+    let text = place.printed("haproxy.cfg")?;
+    let text = with(&text, "/etc/haproxy/cofactor.lua", &shown(&script))?;
+    let file = place.write("haproxy.cfg", &text)?;
+    Running::start(place.command()?.arg("-db").arg("-f").arg(file))
+}

@@ -1,0 +1,296 @@
+//! Real proxies, with the configuration that `cofactor gateway print` prints, before a host and an application. One module
+//! a proxy: where its files belong, and how it is started.
+
+mod caddy;
+mod envoy;
+mod haproxy;
+mod nginx;
+mod traefik;
+
+use std::fs::{self, File};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::bail;
+use tempfile::TempDir;
+
+use crate::application::Application;
+use crate::nginx::SECRET;
+use crate::program::{Running, free_port, own, peer, wait_for};
+use crate::server::{Server, Setup};
+
+/// A proxy that asks before it lets a request through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proxy {
+    /// nginx, by `auth_request`.
+    Nginx,
+    /// Envoy, by `ext_authz` over HTTP.
+    Envoy,
+    /// Caddy, by `forward_auth`.
+    Caddy,
+    /// Traefik, by `ForwardAuth`.
+    Traefik,
+    /// HAProxy, by the Lua action that the command carries.
+    Haproxy,
+}
+
+/// What everybody's password is.
+pub const PASSWORD: &str = "alice's password";
+/// How many people the first factor knows: see [`Guarded::somebody`].
+const PEOPLE: usize = 40;
+
+impl Proxy {
+    /// All of them, in the order of the table.
+    pub const ALL: [Self; 5] = [
+        Self::Nginx,
+        Self::Envoy,
+        Self::Caddy,
+        Self::Traefik,
+        Self::Haproxy,
+    ];
+
+    /// What it is called, at `cofactor gateway print` as well.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Nginx => "nginx",
+            Self::Envoy => "envoy",
+            Self::Caddy => "caddy",
+            Self::Traefik => "traefik",
+            Self::Haproxy => "haproxy",
+        }
+    }
+
+    /// The first file that is printed.
+    #[must_use]
+    pub fn file(self) -> &'static str {
+        match self {
+            Self::Nginx => "nginx.conf",
+            Self::Envoy => "envoy.yaml",
+            Self::Caddy => "Caddyfile",
+            Self::Traefik => "cofactor.yml",
+            Self::Haproxy => "haproxy.cfg",
+        }
+    }
+
+    /// What `cofactor gateway print` prints for it.
+    ///
+    /// # Errors
+    /// Where it prints nothing.
+    pub fn printed(self, arguments: &[&str]) -> anyhow::Result<String> {
+        let output = Command::new(own("cofactor")?)
+            .args(["gateway", "print", self.name()])
+            .args(arguments)
+            .output()?;
+        if !output.status.success() {
+            bail!("{}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// A line of its file of users.
+    fn user(self, name: &str) -> String {
+        // Hashes of the one password, in the forms that each of them reads; quick ones.
+        match self {
+            Self::Nginx => format!("{name}:{{PLAIN}}{PASSWORD}\n"),
+            Self::Envoy => format!("{name}:{{SHA}}m764xr0G+FhqxYWSAmECnr0Qnkg=\n"),
+            Self::Caddy => format!("{name} {BCRYPT}\n"),
+            Self::Traefik => format!("{name}:{BCRYPT}\n"),
+            Self::Haproxy => format!("{name}:{SHA_512}\n"),
+        }
+    }
+}
+
+const BCRYPT: &str = "$2a$04$qNtS0wlDu1kUIxykBhNx4.Wtn2pV28kCTrHzyOswXm8RpBld9RV0S";
+const SHA_512: &str = "$6$rounds=1000$cofactor$UQkZlaTk9go/uHLRVKF1.6FlM8uKdt9SyfD0CCPq.fCo5oEdjaV8lGXIqN6bmaIWYWMDSzdK9EDXb2qi/nNPq0";
+
+/// A guarded site: the proxy, the host behind it, and the application.
+pub struct Guarded {
+    /// Which proxy.
+    pub proxy: Proxy,
+    /// Where browsers go.
+    pub port: u16,
+    /// The host.
+    pub server: Server,
+    /// What is protected.
+    pub application: Application,
+    process: Running,
+    folder: TempDir,
+    people: AtomicUsize,
+}
+
+impl Guarded {
+    /// Starts everything. None where the proxy may be missing, or the authenticator of those who sign in there.
+    ///
+    /// # Errors
+    /// Where something does not start; with the proxy's own words.
+    pub fn start(proxy: Proxy, policy: &str) -> anyhow::Result<Option<Self>> {
+        Self::start_with(proxy, policy, &[])
+    }
+
+    /// The same, with further options for `cofactor gateway print`.
+    ///
+    /// # Errors
+    /// As [`Guarded::start`].
+    pub fn start_with(
+        proxy: Proxy,
+        policy: &str,
+        options: &[&str],
+    ) -> anyhow::Result<Option<Self>> {
+        let (Some(program), Some(_)) = (peer(proxy.name()), peer("oathtool")) else {
+            return Ok(None);
+        };
+        let port = free_port()?;
+        let folder = tempfile::tempdir()?;
+        let host = format!("127.0.0.1:{port}");
+        let table = ["--file", "cofactor.toml", "--host", &host];
+        let own_table = proxy.printed(&[&table, options].concat())?;
+        let component = folder.path().join("component.wasm");
+        fs::write(&component, cofactor_component::COMPONENT)?;
+        let secret = format!("{}.secret", proxy.name());
+        let server = Server::start(&Setup {
+            policy: policy.to_owned(),
+            tables: format!("{own_table}\n[component]\nfile = {:?}\n", shown(&component)),
+            files: vec![(secret.clone(), format!("{SECRET}\n"))],
+            ..Setup::default()
+        })?;
+        let application = Application::start()?;
+        let users: String = (0..PEOPLE).map(|at| proxy.user(&person(at))).collect();
+        fs::write(folder.path().join("users"), users)?;
+        let place = Place {
+            program,
+            folder: folder.path(),
+            proxy,
+            options,
+            arguments: [
+                ("--host", host),
+                ("--cofactor", format!("127.0.0.1:{}", server.web())),
+                ("--application", format!("127.0.0.1:{}", application.port())),
+                ("--secret-file", shown(&server.folder().join(secret))),
+                ("--users", shown(&folder.path().join("users"))),
+            ],
+        };
+        let mut process = match proxy {
+            Proxy::Nginx => nginx::start(&place),
+            Proxy::Envoy => envoy::start(&place),
+            Proxy::Caddy => caddy::start(&place),
+            Proxy::Traefik => traefik::start(&place),
+            Proxy::Haproxy => haproxy::start(&place),
+        }?;
+        // It is up when it asks for the first factor: some listen before they know what for.
+        let up = wait_for(proxy.name(), || {
+            if process.ended() {
+                return Some(false);
+            }
+            TcpStream::connect(("127.0.0.1", port)).ok()?;
+            let answer = crate::http::send(port, "GET", "/", &[], "").ok()?;
+            (answer.status == 401).then_some(true)
+        });
+        if !matches!(up, Ok(true)) {
+            let log = fs::read_to_string(folder.path().join("log")).unwrap_or_default();
+            bail!("{}: {log}", proxy.name());
+        }
+        Ok(Some(Self {
+            proxy,
+            port,
+            server,
+            application,
+            process,
+            folder,
+            people: AtomicUsize::new(0),
+        }))
+    }
+
+    /// A user whom nobody was yet, with a password and without a second factor.
+    ///
+    /// # Panics
+    /// Where there are no more of them.
+    #[must_use]
+    #[allow(clippy::panic)]
+    pub fn somebody(&self) -> String {
+        let at = self.people.fetch_add(1, Ordering::Relaxed);
+        if at >= PEOPLE {
+            panic!("more than {PEOPLE} people");
+        }
+        person(at)
+    }
+
+    /// The component that the host reads when it starts.
+    #[must_use]
+    pub fn component(&self) -> PathBuf {
+        self.folder.path().join("component.wasm")
+    }
+
+    /// What the proxy complained about.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        // Workers go with a master that is asked, not with one that is killed.
+        if self.proxy == Proxy::Nginx {
+            let _ = self.process.stop();
+        }
+    }
+}
+
+fn person(at: usize) -> String {
+    format!("person-{at}")
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// What a proxy is started with.
+struct Place<'a> {
+    program: PathBuf,
+    folder: &'a Path,
+    proxy: Proxy,
+    options: &'a [&'a str],
+    arguments: [(&'static str, String); 5],
+}
+
+impl Place<'_> {
+    /// One of the printed files, for this site.
+    fn printed(&self, file: &str) -> anyhow::Result<String> {
+        let mut arguments = vec!["--file", file];
+        for (name, value) in &self.arguments {
+            arguments.extend([*name, value.as_str()]);
+        }
+        arguments.extend(self.options);
+        self.proxy.printed(&arguments)
+    }
+
+    /// Writes a file into the folder, and says where it is.
+    fn write(&self, name: &str, text: &str) -> anyhow::Result<PathBuf> {
+        let path = self.folder.join(name);
+        fs::write(&path, text)?;
+        Ok(path)
+    }
+
+    /// The program, in its folder, with what it says in `log`.
+    fn command(&self) -> anyhow::Result<Command> {
+        let log = File::create(self.folder.join("log"))?;
+        let mut command = Command::new(&self.program);
+        command
+            .current_dir(self.folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::from(log.try_clone()?))
+            .stderr(Stdio::from(log));
+        Ok(command)
+    }
+}
+
+/// A printed file with another text in the place of one that has to be there.
+fn with(text: &str, from: &str, to: &str) -> anyhow::Result<String> {
+    if !text.contains(from) {
+        bail!("no `{from}` is printed any more");
+    }
+    Ok(text.replace(from, to))
+}
