@@ -181,7 +181,9 @@ fn read(octets: &[u8]) -> anyhow::Result<Option<(Answer, &[u8])>> {
         headers,
         body: String::new(),
     };
-    let (body, rest) = if answer.header("transfer-encoding") == Some("chunked") {
+    // An answer to HEAD tells of a body that does not come.
+    let is_coded = answer.header("transfer-encoding") == Some("chunked") && !rest.is_empty();
+    let (body, rest) = if is_coded {
         unchunk(rest)?
     } else {
         let length = match answer.header("content-length") {

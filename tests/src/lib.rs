@@ -11,6 +11,7 @@
 //! | [`server`] | a running host, with its operator and a program that calls it |
 //! | [`tour`] | a user of every method, written down as a scenario |
 //! | [`nginx`] | a real nginx as docs/nginx.md has it, before a host and an application |
+//! | [`envoy`] | a real Envoy as docs/envoy.md has it, asking over gRPC |
 //! | [`application`] | what is protected |
 //! | [`visitor`] | a person with a browser that keeps cookies |
 //! | [`carrier`] | what carries messages to telephones, and their answers back |
@@ -26,6 +27,7 @@ pub mod authenticator;
 pub mod browser;
 pub mod carrier;
 pub mod disk;
+pub mod envoy;
 pub mod heap;
 pub mod hostile;
 pub mod http;

@@ -71,8 +71,11 @@ pub fn borrowed(name: &str) -> Option<String> {
 
 fn find(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
-    let folders =
-        env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
+    // Where `tests/peers` puts what it does not install for the whole machine.
+    let installed = target().map(|target| target.join("peers/bin"));
+    let folders = env::split_paths(&path)
+        .chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from))
+        .chain(installed);
     folders
         .map(|folder| folder.join(name))
         .find(|program| program.is_file())
@@ -83,11 +86,8 @@ fn find(name: &str) -> Option<PathBuf> {
 /// # Errors
 /// Where it was not built.
 pub fn own(name: &str) -> anyhow::Result<PathBuf> {
-    let here = env::current_exe()?;
-    let release = here
-        .ancestors()
-        .find(|folder| folder.file_name().is_some_and(|name| name == "release"));
-    let program = release.context("not in a release folder")?.join(name);
+    let target = target().context("not in a release folder")?;
+    let program = target.join("release").join(name);
     if !program.is_file() {
         bail!(
             "{} is missing: cargo build --release --workspace",
@@ -95,6 +95,15 @@ pub fn own(name: &str) -> anyhow::Result<PathBuf> {
         );
     }
     Ok(program)
+}
+
+/// The target folder of the test that runs.
+fn target() -> Option<PathBuf> {
+    let here = env::current_exe().ok()?;
+    let release = here
+        .ancestors()
+        .find(|folder| folder.file_name().is_some_and(|name| name == "release"))?;
+    release.parent().map(Path::to_path_buf)
 }
 
 /// A folder of the project.
