@@ -2,7 +2,7 @@
 //!
 //! A library that is loaded before the C library stands in for `fsync` and `fdatasync`, and for `read` and `pread` of regular
 //! files. While a switch is set, the first two answer EIO and the others ETIMEDOUT, as they do for a disk that is broken or
-//! gone. (A read that ends with EIO is a broken database to SQLite, and no matter of a fail mode.) A file that may not grow any more
+//! gone. A third switch lets reads wait, as they do for a disk that is busy. (A read that ends with EIO is a broken database to SQLite, and no matter of a fail mode.) A file that may not grow any more
 //! (prlimit) is an error to whoever writes, as on a full disk, and does not end the program.
 
 use std::fs;
@@ -24,6 +24,7 @@ const SOURCE: &str = r#"
 static int fails(void) { return access(getenv("COFACTOR_TESTS_DISK_SYNCS"), F_OK) == 0; }
 static int unreadable(int file) {
     struct stat it;
+    while (access(getenv("COFACTOR_TESTS_DISK_HOLDS"), F_OK) == 0 && fstat(file, &it) == 0 && S_ISREG(it.st_mode)) usleep(1000);
     return access(getenv("COFACTOR_TESTS_DISK_READS"), F_OK) == 0 && fstat(file, &it) == 0 && S_ISREG(it.st_mode);
 }
 __attribute__((constructor)) static void begin(void) { signal(SIGXFSZ, SIG_IGN); }
@@ -74,6 +75,7 @@ impl Disk {
             pair("LD_PRELOAD", self.library()),
             pair("COFACTOR_TESTS_DISK_SYNCS", self.syncs()),
             pair("COFACTOR_TESTS_DISK_READS", self.reads()),
+            pair("COFACTOR_TESTS_DISK_HOLDS", self.holds()),
         ]
     }
 
@@ -94,12 +96,20 @@ impl Disk {
         self.fail_syncs()
     }
 
+    /// From now on whoever reads waits until [`Disk::heal`].
+    ///
+    /// # Errors
+    /// Where the switch cannot be set.
+    pub fn hold_reads(&self) -> anyhow::Result<()> {
+        Ok(fs::write(self.holds(), "")?)
+    }
+
     /// It works again.
     ///
     /// # Errors
     /// Where a switch cannot be set back.
     pub fn heal(&self) -> anyhow::Result<()> {
-        for switch in [self.reads(), self.syncs()] {
+        for switch in [self.holds(), self.reads(), self.syncs()] {
             if switch.exists() {
                 fs::remove_file(switch)?;
             }
@@ -113,6 +123,10 @@ impl Disk {
 
     fn syncs(&self) -> PathBuf {
         self.0.path().join("no-syncs")
+    }
+
+    fn holds(&self) -> PathBuf {
+        self.0.path().join("no-answers")
     }
 
     fn reads(&self) -> PathBuf {

@@ -12,6 +12,7 @@
 //! | [`tour`] | a user of every method, written down as a scenario |
 //! | [`nginx`] | a real nginx as docs/nginx.md has it, before a host and an application |
 //! | [`proxies`] | real proxies as `cofactor gateway print` has them |
+//! | [`envoy`] | a real Envoy as docs/envoy.md has it, asking over gRPC |
 //! | [`application`] | what is protected |
 //! | [`visitor`] | a person with a browser that keeps cookies |
 //! | [`carrier`] | what carries messages to telephones, and their answers back |
@@ -30,6 +31,7 @@ pub mod browser;
 pub mod carrier;
 pub mod directory;
 pub mod disk;
+pub mod envoy;
 pub mod heap;
 pub mod hostile;
 pub mod http;

@@ -48,6 +48,12 @@ pub struct Site {
     pub gateway: String,
     /// Further tables of cofactor.toml.
     pub tables: String,
+    /// Whether nginx is known by its certificate, in the place of the secret.
+    pub by_certificate: bool,
+    /// Further keys of `[listen]`.
+    pub listen: String,
+    /// Further files in the host's folder: name and content.
+    pub files: Vec<(String, String)>,
     /// Variables of the host's environment.
     pub environment: Vec<(String, String)>,
     /// Replacements in nginx's configuration, after the usual ones; `@application@` stands for the application's port.
@@ -64,6 +70,9 @@ impl Default for Site {
             socket: false,
             gateway: String::new(),
             tables: String::new(),
+            by_certificate: false,
+            listen: String::new(),
+            files: Vec::new(),
             environment: Vec::new(),
             edits: Vec::new(),
         }
@@ -97,8 +106,11 @@ impl Guarded {
         let server = Server::start(&Setup {
             policy: site.policy.replace("@port@", &port.to_string()),
             tables: gateway(&page, site, port)?,
-            listen: listen(&page, site)?,
-            files: vec![("nginx.secret".to_owned(), format!("{SECRET}\n"))],
+            listen: format!("{}{}", listen(&page, site)?, site.listen),
+            files: [("nginx.secret".to_owned(), format!("{SECRET}\n"))]
+                .into_iter()
+                .chain(site.files.iter().cloned())
+                .collect(),
             environment: site.environment.clone(),
         })?;
         let folder = tempfile::tempdir()?;
@@ -184,6 +196,13 @@ fn gateway(page: &str, site: &Site, port: u16) -> anyhow::Result<String> {
             bail!("docs/nginx.md has no `{peers}` any more");
         }
         text = text.replace("peers = [\"127.0.0.1/32\"]", peers);
+    }
+    if site.by_certificate {
+        let certificates = "certificates = [\"dns:gateway.example\"]";
+        if !page.contains(certificates) {
+            bail!("docs/nginx.md has no `{certificates}` any more");
+        }
+        text = text.replace("secret-file = \"nginx.secret\"", certificates);
     }
     if site.first == FirstFactor::Header {
         text.push_str("\nproxies = [\"127.0.0.1/32\"]");

@@ -24,7 +24,7 @@ pub const APPLICATION: &str = "intranet";
 pub struct Setup {
     /// The policy document; empty for the defaults.
     pub policy: String,
-    /// Further keys of `[listen]`. One that gives `web` or `api` takes the place of the port.
+    /// Further keys of `[listen]`. One that gives `web`, `grpc` or `api` takes the place of the port.
     pub listen: String,
     /// Further tables of cofactor.toml, such as `[[gateway]]`. Relative paths start at the server's folder; `@web@` stands
     /// for the port of gateways and portal.
@@ -51,6 +51,7 @@ pub struct Server {
 #[derive(Clone, Copy)]
 struct Ports {
     web: u16,
+    grpc: u16,
     api: u16,
     metrics: u16,
 }
@@ -94,13 +95,14 @@ impl Server {
         } = setup;
         let ports = Ports {
             web: free_port()?,
+            grpc: free_port()?,
             api: free_port()?,
             metrics: free_port()?,
         };
         let configuration = folder.path().join(format!("cofactor-{}.toml", ports.api));
         let policy = folder.path().join("policy.toml");
         let mut text = format!("[listen]\nmetrics = \"127.0.0.1:{}\"\n", ports.metrics);
-        for (door, port) in [("web", ports.web), ("api", ports.api)] {
+        for (door, port) in [("web", ports.web), ("grpc", ports.grpc), ("api", ports.api)] {
             if !listen
                 .lines()
                 .any(|line| line.starts_with(&format!("{door} =")))
@@ -178,6 +180,12 @@ impl Server {
     #[must_use]
     pub fn web(&self) -> u16 {
         self.ports.web
+    }
+
+    /// The port of gateways that ask over gRPC. Nobody listens there unless one is configured.
+    #[must_use]
+    pub fn grpc(&self) -> u16 {
+        self.ports.grpc
     }
 
     /// The port of the verify API.

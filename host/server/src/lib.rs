@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod bench;
+pub mod certificate;
 pub mod cli;
 pub mod config;
 pub mod delivery;

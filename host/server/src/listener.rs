@@ -1,11 +1,13 @@
-//! Accepts connections for an HTTP router: TCP or a Unix socket, with or without TLS.
+//! Accepts connections for an HTTP router: TCP or a Unix socket, with or without TLS; strict HTTP/1.1, or HTTP/2 for gRPC.
 //!
 //! Nothing that a client does or leaves undone holds more than one of a fixed number of connections, and that one only
 //! for a bounded time: see [`Patience`]. A router is given whole requests alone, with a body of at most
 //! [`LONGEST_BODY`] octets. A stop lets requests that run come to their end.
 
+mod http2;
 mod patience;
 mod strict;
+mod tls;
 
 use std::convert::Infallible;
 use std::io;
@@ -24,15 +26,14 @@ use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
-use crate::config::{Address, Door, Tls};
+use crate::certificate::ClientCertificate;
+use crate::config::{Address, Door};
 pub use patience::{LONGEST_BODY, Patience, Unread};
 use patience::{Unstalled, last, whole};
 use strict::Strict;
@@ -46,7 +47,17 @@ pub struct Listener {
     tls: Option<TlsAcceptor>,
     connections: Arc<Semaphore>,
     address: Address,
+    protocol: Protocol,
     manners: Manners,
+}
+
+/// What is spoken over its connections.
+#[derive(Clone, Copy)]
+enum Protocol {
+    /// HTTP/1.1 alone, read strictly.
+    Http1,
+    /// HTTP/2 alone, from the first octet on.
+    Http2,
 }
 
 /// How a listener treats its clients.
@@ -86,12 +97,33 @@ pub enum ListenError {
 }
 
 impl Listener {
-    /// Binds the address.
+    /// Binds the address for HTTP/1.1.
     ///
     /// # Errors
     /// Where it cannot be served.
     pub async fn bind(door: &Door) -> Result<Self, ListenError> {
-        let tls = door.tls.as_ref().map(acceptor).transpose()?;
+        Self::bind_for(Protocol::Http1, door).await
+    }
+
+    /// Binds the address for HTTP/2. Its requests come with bodies that are still to be read, and bounded by whoever
+    /// reads them.
+    ///
+    /// # Errors
+    /// Where it cannot be served.
+    pub async fn bind_http2(door: &Door) -> Result<Self, ListenError> {
+        Self::bind_for(Protocol::Http2, door).await
+    }
+
+    async fn bind_for(protocol: Protocol, door: &Door) -> Result<Self, ListenError> {
+        let alpn: &[u8] = match protocol {
+            Protocol::Http1 => b"http/1.1",
+            Protocol::Http2 => b"h2",
+        };
+        let tls = door
+            .tls
+            .as_ref()
+            .map(|files| tls::acceptor(files, alpn))
+            .transpose()?;
         let failed = |source| ListenError::Bind {
             address: door.address.clone(),
             source,
@@ -115,6 +147,7 @@ impl Listener {
             tls,
             connections: Arc::new(Semaphore::new(door.connections)),
             address,
+            protocol,
             manners: Manners {
                 patience: Patience::default(),
                 refuse: Unread::into_response,
@@ -149,7 +182,8 @@ impl Listener {
     }
 
     /// Serves until `stop` turns true, then lets what runs come to its end. Requests carry the peer's address as
-    /// [`ConnectInfo<SocketAddr>`]; those of a Unix socket carry none.
+    /// [`ConnectInfo<SocketAddr>`], where those of a Unix socket carry none, and the [`ClientCertificate`] that the client
+    /// showed, if it did.
     pub async fn serve(self, app: Router, mut stop: watch::Receiver<bool>) {
         let all = self.connections.available_permits();
         loop {
@@ -174,7 +208,9 @@ impl Listener {
             let (tls, stop) = (self.tls.clone(), stop.clone());
             let visit = |peer| Visit {
                 peer,
+                certificate: None,
                 app: app.clone(),
+                protocol: self.protocol,
                 manners: self.manners,
                 permit,
             };
@@ -225,13 +261,15 @@ enum Stream {
 /// One connection.
 struct Visit {
     peer: Option<SocketAddr>,
+    certificate: Option<ClientCertificate>,
     app: Router,
+    protocol: Protocol,
     manners: Manners,
     permit: OwnedSemaphorePermit,
 }
 
 impl Visit {
-    async fn begin<S>(self, stream: S, tls: Option<TlsAcceptor>, stop: watch::Receiver<bool>)
+    async fn begin<S>(mut self, stream: S, tls: Option<TlsAcceptor>, stop: watch::Receiver<bool>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -240,28 +278,44 @@ impl Visit {
         };
         let peer = self.peer;
         match tokio::time::timeout(self.manners.patience.handshake, tls.accept(stream)).await {
-            Ok(Ok(stream)) => self.converse(stream, stop).await,
+            Ok(Ok(stream)) => {
+                self.certificate = tls::client(&stream);
+                self.converse(stream, stop).await;
+            }
             Ok(Err(error)) => tracing::debug!(?peer, %error, "no TLS session"),
             Err(_) => tracing::debug!(?peer, "no TLS session in time"),
         }
     }
 
-    async fn converse<S>(self, stream: S, mut stop: watch::Receiver<bool>)
+    async fn converse<S>(self, stream: S, stop: watch::Receiver<bool>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        match self.protocol {
+            Protocol::Http1 => self.converse_http1(stream, stop).await,
+            Protocol::Http2 => http2::converse(self, stream, stop).await,
+        }
+    }
+
+    async fn converse_http1<S>(self, stream: S, mut stop: watch::Receiver<bool>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let Self {
             peer,
+            certificate,
             app,
             manners,
             permit: _permit,
+            protocol: _,
         } = self;
         let patience = manners.patience;
         let begun = Arc::new(AtomicBool::new(false));
         let service = hyper::service::service_fn({
             let begun = Arc::clone(&begun);
-            move |request| {
+            move |mut request| {
                 begun.store(true, Ordering::Relaxed);
+                sign(&mut request, peer, certificate.clone());
                 let app = app.clone();
                 async move { Ok::<_, Infallible>(answer(app, request, peer, manners).await) }
             }
@@ -299,13 +353,10 @@ impl Visit {
 
 async fn answer(
     app: Router,
-    mut request: Request<Incoming>,
+    request: Request<Incoming>,
     peer: Option<SocketAddr>,
     manners: Manners,
 ) -> Response {
-    if let Some(peer) = peer {
-        request.extensions_mut().insert(ConnectInfo(peer));
-    }
     let is_coded = request.headers().contains_key(TRANSFER_ENCODING);
     let answer = match whole(request, manners.patience.body).await {
         Ok(request) => match app.oneshot(request).await {
@@ -323,6 +374,21 @@ async fn answer(
     };
     // Where a coded body ends is read by hyper alone: what follows it is not read at all.
     if is_coded { last(answer) } else { answer }
+}
+
+/// Writes on a request who sent it.
+fn sign<B>(
+    request: &mut Request<B>,
+    peer: Option<SocketAddr>,
+    certificate: Option<ClientCertificate>,
+) {
+    let extensions = request.extensions_mut();
+    if let Some(peer) = peer {
+        extensions.insert(ConnectInfo(peer));
+    }
+    if let Some(certificate) = certificate {
+        extensions.insert(certificate);
+    }
 }
 
 /// Returns when the host is to stop, or nobody is left who could say so.
@@ -348,34 +414,6 @@ fn clear(path: &Path, address: &Address) -> Result<(), ListenError> {
         address: address.clone(),
         source,
     })
-}
-
-/// TLS 1.2 and 1.3 with the chain and key of the files.
-fn acceptor(tls: &Tls) -> Result<TlsAcceptor, ListenError> {
-    let wrong = |path: &Path, problem: String| ListenError::Tls {
-        path: path.to_owned(),
-        problem,
-    };
-    let chain = CertificateDer::pem_file_iter(&tls.certificate)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| wrong(&tls.certificate, error.to_string()))?;
-    if chain.is_empty() {
-        return Err(wrong(
-            &tls.certificate,
-            "there is no certificate in it".to_owned(),
-        ));
-    }
-    let key = PrivateKeyDer::from_pem_file(&tls.key)
-        .map_err(|error| wrong(&tls.key, error.to_string()))?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| wrong(&tls.certificate, error.to_string()))?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(|error| wrong(&tls.key, format!("does not fit the certificate: {error}")))?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
 #[cfg(test)]

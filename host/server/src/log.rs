@@ -17,10 +17,11 @@ use tracing::field::{Field, Visit};
 use tracing::span::Record;
 use tracing::{Event, Instrument as _, Subscriber};
 use tracing_subscriber::field::{RecordFields, VisitOutput};
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::config::{Level, Log, LogFormat};
@@ -35,14 +36,15 @@ pub fn subscriber<W>(log: Log, to: W) -> impl Subscriber + Send + Sync
 where
     W: for<'w> tracing_subscriber::fmt::MakeWriter<'w> + Send + Sync + 'static,
 {
+    let level = match log.level {
+        Level::Error => LevelFilter::ERROR,
+        Level::Warn => LevelFilter::WARN,
+        Level::Info => LevelFilter::INFO,
+        Level::Debug => LevelFilter::DEBUG,
+        Level::Trace => LevelFilter::TRACE,
+    };
     tracing_subscriber::fmt()
-        .with_max_level(match log.level {
-            Level::Error => LevelFilter::ERROR,
-            Level::Warn => LevelFilter::WARN,
-            Level::Info => LevelFilter::INFO,
-            Level::Debug => LevelFilter::DEBUG,
-            Level::Trace => LevelFilter::TRACE,
-        })
+        .with_max_level(level)
         .with_ansi(false)
         // What cannot be written is lost. To complain on standard error, where it could not be written, would panic.
         .log_internal_errors(false)
@@ -50,6 +52,12 @@ where
         .event_format(Line(log.format))
         .with_writer(to)
         .finish()
+        // Below that, libraries tell of what they handle: frames and headers, with the secrets in them (LG-02).
+        .with(
+            Targets::new()
+                .with_default(level.min(LevelFilter::INFO))
+                .with_target("cofactor", level),
+        )
 }
 
 /// A new id for one request, in hexadecimal: eight random bytes of this process, and how many requests came before. It only

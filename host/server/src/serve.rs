@@ -18,7 +18,7 @@ use tokio::time::MissedTickBehavior;
 use crate::api::{self, Api};
 use crate::config::{Address, Component, Config, Door};
 use crate::delivery::forward;
-use crate::gateway::{self, Front};
+use crate::gateway::{self, Front, ext_authz};
 use crate::keyring::{self, InUse, KeyFileError};
 use crate::listener::{ListenError, Listener};
 use crate::metrics::{self, ApiCounters, Watched};
@@ -185,10 +185,15 @@ impl Host {
         let mut served = Vec::new();
         let mut front = None;
         if !config.gateways.all.is_empty() {
+            let over_grpc = config.gateways.any_over_grpc();
             let made = Front::new(Arc::clone(&service), config.gateways, &config.portal)?;
             let made = Arc::new(made);
             let web = Listener::bind(&config.listen.web).await?;
             served.push(("web", web, gateway::router(Arc::clone(&made))));
+            if over_grpc {
+                let grpc = Listener::bind_http2(&config.listen.grpc).await?;
+                served.push(("grpc", grpc, ext_authz::router(Arc::clone(&made))));
+            }
             front = Some(made);
         }
         served.push((
@@ -220,7 +225,7 @@ impl Host {
         })
     }
 
-    /// Where the listener of that name (`web`, `api`, `metrics`) is.
+    /// Where the listener of that name (`web`, `grpc`, `api`, `metrics`) is.
     #[must_use]
     pub fn address(&self, name: &str) -> Option<&Address> {
         self.served
@@ -323,7 +328,8 @@ const OTHER_FILES: u64 = 256;
 
 /// Refuses more connections than there are files to open.
 fn descriptors(config: &Config, limit: Option<u64>) -> Result<(), StartError> {
-    let doors = if config.gateways.all.is_empty() { 1 } else { 2 };
+    let doors =
+        1 + u64::from(!config.gateways.all.is_empty()) + u64::from(config.gateways.any_over_grpc());
     let metrics = config
         .listen
         .metrics

@@ -1,4 +1,4 @@
-//! The whole system, as operators and visitors see it: real nginx, real authenticator, real browser.
+//! The whole system, as operators and visitors see it: real nginx and Envoy, real authenticator, real browser.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,6 +11,7 @@ mod api;
 mod authenticator;
 mod demo;
 mod enumeration;
+mod envoy;
 mod fail_open;
 mod failures;
 mod first_factor;

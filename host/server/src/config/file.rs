@@ -1,7 +1,6 @@
 //! The file as it is written, and the way from there to [`Config`].
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,9 +10,8 @@ use crate::gateway::config::{Gateway, GatewaySection, Gateways};
 use crate::names::{Names, NamesSection};
 use crate::portal::PortalSection;
 
-use super::{
-    Address, Client, Component, Config, Door, Listen, Log, Secret, StoreFiles, Tls, secret,
-};
+use super::listen::ListenSection;
+use super::{Client, Component, Config, Log, Secret, StoreFiles};
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]
@@ -29,57 +27,6 @@ pub(super) struct File {
     portal: PortalSection,
     gateway: Vec<GatewaySection>,
     client: Vec<ClientSection>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "kebab-case", default)]
-struct ListenSection {
-    web: Address,
-    web_tls: Option<TlsSection>,
-    web_plaintext: bool,
-    api: Address,
-    api_tls: Option<TlsSection>,
-    metrics: MetricsAddress,
-    connections: u16,
-}
-
-impl Default for ListenSection {
-    fn default() -> Self {
-        Self {
-            web: Address::Tcp(SocketAddr::from(([127, 0, 0, 1], 7080))),
-            web_tls: None,
-            web_plaintext: false,
-            api: Address::Tcp(SocketAddr::from(([127, 0, 0, 1], 7081))),
-            api_tls: None,
-            metrics: MetricsAddress(Some(SocketAddr::from(([127, 0, 0, 1], 7082)))),
-            connections: 1024,
-        }
-    }
-}
-
-/// An address, or `off`.
-#[derive(Clone, Copy, Debug)]
-struct MetricsAddress(Option<SocketAddr>);
-
-impl<'de> Deserialize<'de> for MetricsAddress {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
-        if text == "off" {
-            return Ok(Self(None));
-        }
-        text.parse().map(|address| Self(Some(address))).map_err(|_| {
-            serde::de::Error::custom(format_args!(
-                "`{text}` is no address: write an IP address and a port, such as 127.0.0.1:7082, or off"
-            ))
-        })
-    }
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct TlsSection {
-    certificate: PathBuf,
-    key: PathBuf,
 }
 
 #[derive(Debug, Deserialize)]
@@ -236,6 +183,7 @@ impl File {
             wrong(key, unnamed(&problem, key), String::new());
         }
         let gateways = gateways(&self.gateway, &names, base, &mut wrong)?;
+        listen.check(&gateways, &mut wrong);
         Some(Config {
             listen,
             gateways,
@@ -258,61 +206,6 @@ impl File {
             },
             clients,
         })
-    }
-}
-
-impl ListenSection {
-    fn resolve(self, base: &Path, wrong: &mut impl FnMut(&str, String, String)) -> Listen {
-        if !self.api.is_local() && self.api_tls.is_none() {
-            wrong(
-                "listen.api",
-                format!(
-                    "{} can be reached from elsewhere, and secrets would cross the network in the clear",
-                    self.api
-                ),
-                "set listen.api-tls, or listen on 127.0.0.1 or unix:/path".to_owned(),
-            );
-        }
-        if !self.web.is_local() && self.web_tls.is_none() && !self.web_plaintext {
-            wrong(
-                "listen.web",
-                format!(
-                    "{} can be reached from elsewhere, and the gateway's secret and the cookies would cross the network in the clear",
-                    self.web
-                ),
-                "set listen.web-tls, or web-plaintext = true if that network is only the gateway's"
-                    .to_owned(),
-            );
-        }
-        if self.connections == 0 {
-            wrong(
-                "listen.connections",
-                "nobody could connect".to_owned(),
-                "leave the key out, or set 1 to 65535".to_owned(),
-            );
-        }
-        let mut door = |key: &str, address: Address, tls: Option<TlsSection>| Door {
-            address: match address {
-                Address::Unix(path) => Address::Unix(base.join(path)),
-                tcp => tcp,
-            },
-            tls: tls.map(|files| {
-                let files = Tls {
-                    certificate: base.join(files.certificate),
-                    key: base.join(files.key),
-                };
-                if let Err(problem) = secret::private(&files.key) {
-                    wrong(&format!("{key}.key"), problem, String::new());
-                }
-                files
-            }),
-            connections: usize::from(self.connections),
-        };
-        Listen {
-            web: door("listen.web-tls", self.web, self.web_tls),
-            api: door("listen.api-tls", self.api, self.api_tls),
-            metrics: self.metrics.0,
-        }
     }
 }
 

@@ -8,6 +8,7 @@ mod address;
 mod document;
 mod excerpt;
 mod file;
+mod listen;
 mod nearest;
 mod secret;
 
@@ -44,7 +45,8 @@ pub struct Config {
     pub log: Log,
     /// How user names become canonical.
     pub names: Arc<Names>,
-    /// Which gateways may ask, for which sites. Without any, nothing listens on `listen.web`.
+    /// Which gateways may ask, for which sites. Without any, nothing listens on `listen.web`; without one that asks over
+    /// gRPC, nothing on `listen.grpc`.
     pub gateways: Gateways,
     /// What people see on every page.
     pub portal: PortalSection,
@@ -57,6 +59,8 @@ pub struct Config {
 pub struct Listen {
     /// Gateways and portal.
     pub web: Door,
+    /// Gateways that ask over gRPC.
+    pub grpc: Door,
     /// The verify API.
     pub api: Door,
     /// Health and metrics. None switches them off.
@@ -74,13 +78,15 @@ pub struct Door {
     pub connections: usize,
 }
 
-/// Certificate chain and private key: two PEM files.
+/// Certificate chain and private key, and who signs clients' certificates: PEM files.
 #[derive(Clone, Debug)]
 pub struct Tls {
     /// The chain, the host's own certificate first.
     pub certificate: PathBuf,
     /// The private key.
     pub key: PathBuf,
+    /// The authorities whose certificates a client may show. None: nobody is asked for one.
+    pub client_ca: Option<PathBuf>,
 }
 
 /// The embedded store's files.

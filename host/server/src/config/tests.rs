@@ -19,17 +19,9 @@ fn the_example_is_loaded_as_it_is_and_with_every_commented_key() {
         "secrets/directory.password",
         "tls/api.key",
         "tls/web.key",
+        "tls/grpc.key",
     ] {
-        let path = folder.path().join(file);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        // Each has a secret of its own.
-        std::fs::write(
-            &path,
-            format!("0123456789abcdef {file}\n").replace(' ', "-"),
-        )
-        .unwrap();
-        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-        std::fs::set_permissions(&path, private).unwrap();
+        private_file(&folder.path().join(file));
     }
     for file in ["tls/issuer-ca.pem", "tls/directory-ca.pem"] {
         std::fs::write(folder.path().join(file), AUTHORITY).unwrap();
@@ -45,12 +37,22 @@ fn the_example_is_loaded_as_it_is_and_with_every_commented_key() {
     assert!(all.is_ok(), "{all:?}");
 }
 
+fn private_file(path: &Path) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    // Each has a secret of its own.
+    let name = path.file_name().unwrap().to_string_lossy();
+    std::fs::write(path, format!("0123456789abcdef-{name}\n")).unwrap();
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(path, private).unwrap();
+}
+
 /// What an operator copies out of the manual has to be right as well.
 #[test]
 fn the_configurations_of_the_manual_are_right() {
     for (page, blocks) in [
+        (include_str!("../../../../docs/envoy.md"), 2),
         (include_str!("../../../../docs/install.md"), 1),
-        (include_str!("../../../../docs/nginx.md"), 2),
+        (include_str!("../../../../docs/nginx.md"), 3),
         (include_str!("../../../../docs/portal.md"), 1),
         (include_str!("../../../../docs/first-factor.md"), 4),
     ] {
@@ -61,11 +63,14 @@ fn the_configurations_of_the_manual_are_right() {
             .collect();
         assert_eq!(shown.len(), blocks);
         let folder = tempfile::tempdir().unwrap();
-        for file in ["nginx.secret", "caddy.secret", "directory.password"] {
-            let secret = folder.path().join(file);
-            std::fs::write(&secret, format!("0123456789abcdef-{file}\n")).unwrap();
-            let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-            std::fs::set_permissions(&secret, private).unwrap();
+        for file in [
+            "nginx.secret",
+            "caddy.secret",
+            "envoy.secret",
+            "directory.password",
+            "tls/host.key",
+        ] {
+            private_file(&folder.path().join(file));
         }
         for file in ["issuer-ca.pem", "directory-ca.pem"] {
             std::fs::write(folder.path().join(file), AUTHORITY).unwrap();
@@ -112,6 +117,22 @@ fn what_is_wrong_is_said_with_key_and_way_out() {
             "line 2, column 7: listen.api: 0.0.0.0:7081 can be reached",
         ),
         ("[listen]\nweb = '[::]:7080'", "web-plaintext"),
+        (
+            "[listen]\ngrpc = '[::]:7083'",
+            "set listen.grpc-tls, or grpc-plaintext",
+        ),
+        (
+            "[listen]\napi-tls = { certificate = 'a', key = 'b', client-ca = 'c' }",
+            "listen.api-tls.client-ca: programs prove themselves",
+        ),
+        (
+            "[[gateway]]\nname = 'g'\npeers = ['127.0.0.1']\nhosts = ['a.example']\napplication = 'x'\ncertificates = ['g.example']",
+            "write dns:NAME or uri:URI",
+        ),
+        (
+            "[[gateway]]\nname = 'g'\npeers = ['127.0.0.1']\nhosts = ['a.example']\napplication = 'x'\ncertificates = ['dns:g.example']",
+            "line 6, column 16: gateway[0].certificates: nobody is asked for a certificate: listen.web-tls has no client-ca",
+        ),
         (
             "[listen]\nweb = 'localhost:7080'",
             "`localhost:7080` is no address",

@@ -76,6 +76,7 @@ impl<S: Store> Demo<S> {
             proxies: Vec::new(),
             secret: Some(Secret::new(secret.clone())),
             secret_file: None,
+            certificates: Vec::new(),
             hosts: vec![
                 format!("http://{address}"),
                 format!("http://localhost:{}", address.port()),

@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, HeaderName};
 use super::address::{Prefixes, client_address};
 use super::config::{Gateway, Gateways};
 use super::first_factor::{Identity, IdentityError};
+use crate::certificate::ClientCertificate;
 
 /// The gateway's shared secret.
 pub static SECRET: HeaderName = HeaderName::from_static("x-cofactor-secret");
@@ -28,8 +29,8 @@ pub struct Caller {
 /// Why a request is not a gateway's, or cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CallerError {
-    /// The connection does not come from a gateway's address, or the secret is none of theirs.
-    #[error("the connection's address and secret are no gateway's")]
+    /// The connection does not come from a gateway's address, or its secret or certificate is none of theirs.
+    #[error("the connection's address, secret and certificate are no gateway's")]
     Stranger,
     /// The gateway is configured as one of another kind.
     #[error("the gateway's kind in the configuration is another one")]
@@ -49,25 +50,15 @@ pub enum CallerError {
 }
 
 impl Caller {
-    /// Recognises the gateway by the connection's address and by the secret.
+    /// Recognises the gateway by the connection's address, and by the secret, the certificate, or both.
     ///
     /// # Errors
-    /// [`CallerError::Stranger`], whichever of both is wrong.
+    /// [`CallerError::Stranger`], whichever of them is wrong.
     pub fn of(gateways: &Gateways, parts: &Parts) -> Result<Self, CallerError> {
-        let peer = peer(parts);
-        let secret = single(&parts.headers, &SECRET)?.ok_or(CallerError::Stranger)?;
-        let digest = Gateway::digest(secret);
+        let secret = single(&parts.headers, &SECRET)?;
+        let certificate = parts.extensions.get::<ClientCertificate>();
         let gateway = gateways
-            .all
-            .iter()
-            .fold(None, |found, gateway| {
-                if gateway.holds(&digest) {
-                    Some(gateway)
-                } else {
-                    found
-                }
-            })
-            .filter(|gateway| gateway.connects_from(peer))
+            .recognise(peer(parts), secret, certificate)
             .ok_or(CallerError::Stranger)?;
         Ok(Self {
             gateway: Arc::clone(gateway),

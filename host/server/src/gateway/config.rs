@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use cofactor_runtime::store::Name;
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 
 use super::address::Prefixes;
+use super::credential::Credential;
 use super::first_factor::certificate::ClientCertificateSection;
 use super::first_factor::jwt::JwtSection;
 use super::first_factor::ldap::LdapSection;
 use super::first_factor::{self, FirstFactor};
 use super::site::{Address, Site};
+use crate::certificate::{ClientCertificate, Subject};
 use crate::config::Secret;
 use crate::names::{CanonicalName, Names};
 
@@ -42,6 +42,10 @@ pub struct GatewaySection {
     /// A file whose first line is the shared secret, relative to the configuration file; only its owner may read it.
     #[serde(default)]
     pub secret_file: Option<PathBuf>,
+    /// The certificates by which it is known, any of them: `dns:NAME`, `uri:URI` or `sha256:DIGEST`. Beside a secret both
+    /// are needed; without one, the certificate is enough. Absent: none is needed.
+    #[serde(default)]
+    pub certificates: Vec<Subject>,
     /// The sites that it guards, such as `app.example.com` or `app.example.com:8443`. They are HTTPS; on the machine itself
     /// (`127.0.0.1:8080`, `localhost`) plain HTTP is meant as well.
     pub hosts: Vec<String>,
@@ -91,8 +95,10 @@ pub enum Kind {
     Traefik,
     /// HAProxy, by a Lua action of our own.
     Haproxy,
-    /// Envoy, by `ext_authz`.
+    /// Envoy, by `ext_authz` over HTTP.
     Envoy,
+    /// Envoy, by `ext_authz` over gRPC.
+    EnvoyGrpc,
 }
 
 /// What to do with paths that can be read in two ways.
@@ -153,7 +159,10 @@ pub struct Gateway {
     pub over_unix: bool,
     /// Who is believed in `X-Forwarded-For`.
     pub trusted: Prefixes,
-    secret: [u8; 32],
+    /// Those of them that are in front of the gateway itself.
+    pub proxies: Prefixes,
+    /// By what it proves that it is the gateway.
+    pub credential: Credential,
 }
 
 impl Gateway {
@@ -249,24 +258,14 @@ impl Gateway {
                 Some(shared) => format!("sessions:{shared}"),
             },
             trusted: peers.and(&proxies),
+            proxies,
             peers,
             over_unix,
-            secret: secret(section, folder).map_err(|error| problem("secret", error))?,
+            credential: Credential::new(section, folder)
+                .map_err(|error| problem("secret", error))?,
             sites,
             name,
         })
-    }
-
-    /// Whether this is the gateway's secret, in constant time.
-    #[must_use]
-    pub fn holds(&self, digest: &[u8; 32]) -> bool {
-        self.secret.ct_eq(digest).into()
-    }
-
-    /// The digest under which a secret is compared: equal in length whatever was sent.
-    #[must_use]
-    pub fn digest(secret: &[u8]) -> [u8; 32] {
-        Sha256::digest(secret).into()
     }
 
     /// The name under which the store knows a user of this gateway.
@@ -316,11 +315,13 @@ impl Gateways {
             if all.iter().any(|other| other.name == gateway.name) {
                 return Err(format!("gateway `{}` is given twice", gateway.name));
             }
-            if let Some(other) = all.iter().find(|other| other.secret == gateway.secret) {
-                return Err(format!(
-                    "gateways `{}` and `{}` have one secret: it is what tells them apart",
-                    other.name, gateway.name
-                ));
+            for other in &all {
+                if let Some(shared) = gateway.credential.shares(&other.credential) {
+                    return Err(format!(
+                        "gateways `{}` and `{}` have one {shared}: it is what tells them apart",
+                        other.name, gateway.name
+                    ));
+                }
             }
             let shares = |other: &&Arc<Gateway>| other.sessions == gateway.sessions;
             if let Some(other) = all.iter().find(shares)
@@ -335,6 +336,36 @@ impl Gateways {
             all.push(gateway.into());
         }
         Ok(Self { all, names })
+    }
+
+    /// The gateway that a request comes from: by where its connection comes from (none is the Unix socket), by the secret
+    /// that it carries, and by the certificate that was shown. None where it is nobody's, or could be of two.
+    #[must_use]
+    pub fn recognise(
+        &self,
+        peer: Option<IpAddr>,
+        secret: Option<&[u8]>,
+        certificate: Option<&ClientCertificate>,
+    ) -> Option<&Arc<Gateway>> {
+        let secret = secret.map(Credential::digest);
+        let (found, others) = self.all.iter().fold((None, 0), |(found, others), gateway| {
+            match gateway
+                .credential
+                .is_proved_by(secret.as_ref(), certificate)
+            {
+                true => (Some(gateway), others + usize::from(found.is_some())),
+                false => (found, others),
+            }
+        });
+        found.filter(|gateway| others == 0 && gateway.connects_from(peer))
+    }
+
+    /// Whether any of them asks over gRPC.
+    #[must_use]
+    pub fn any_over_grpc(&self) -> bool {
+        self.all
+            .iter()
+            .any(|gateway| gateway.kind == Kind::EnvoyGrpc)
     }
 }
 
@@ -353,18 +384,6 @@ fn portal(text: &str) -> Result<Portal, String> {
             "`{text}`: expected `{RESERVED}` or the address of a site, such as https://mfa.example.com"
         )),
     }
-}
-
-fn secret(section: &GatewaySection, folder: &Path) -> Result<[u8; 32], String> {
-    let secret = Secret::from_either(
-        folder,
-        section.secret.as_ref(),
-        section.secret_file.as_deref(),
-    )?;
-    if !secret.as_bytes().iter().all(u8::is_ascii_graphic) {
-        return Err("expected visible ASCII characters only, as it travels in a header".into());
-    }
-    Ok(secret.sha256())
 }
 
 #[cfg(test)]
@@ -399,8 +418,6 @@ mod tests {
             ("default", "default")
         );
         assert_eq!(gateway.portal, Portal::Reserved);
-        assert!(gateway.holds(&Gateway::digest(b"0123456789abcdef")));
-        assert!(!gateway.holds(&Gateway::digest(b"0123456789abcdeg")));
     }
 
     #[test]

@@ -12,6 +12,8 @@
 //! | [`path`] | paths that everybody reads in the same way |
 //! | [`cookie`] | our cookies |
 //! | [`session`] | the session in its cookie, and passes that still hold |
+//! | [`credential`] | by what a gateway proves that it is one |
+//! | [`ext_authz`] | the answer to Envoy over gRPC |
 //! | [`forward_auth`] | the answers to nginx, Caddy, Traefik, HAProxy and Envoy |
 
 pub mod address;
@@ -19,6 +21,8 @@ pub mod browser;
 pub mod caller;
 pub mod config;
 pub mod cookie;
+pub mod credential;
+pub mod ext_authz;
 pub mod first_factor;
 pub mod forward_auth;
 pub mod path;

@@ -1,6 +1,6 @@
 //! Who looks at a page. Never taken from a query.
 //!
-//! On a guarded site the gateway says it, with its secret, as it does for the application; which site it is, it says by
+//! On a guarded site the gateway says it, with its secret or its certificate, as it does for the application; which site it is, it says by
 //! the headers of its own contract. On a portal's own site a
 //! sealed cookie says it, which the hand-off put into the browser that began ([`super::handoff`]).
 
@@ -20,6 +20,7 @@ use super::handoff;
 use super::page::Trouble;
 use super::texts::Texts;
 use super::ticket::{Stage, Ticket};
+use crate::certificate::ClientCertificate;
 use crate::gateway::caller::{Caller, CallerError, SECRET, client};
 use crate::gateway::config::{Gateway, Portal};
 use crate::gateway::cookie::Cookie;
@@ -108,7 +109,9 @@ impl Visitor {
     /// The page to show instead.
     pub(super) async fn of<S: Store>(front: &Front<S>, parts: &Parts) -> Result<Self, Trouble> {
         let texts = texts(&parts.headers)?;
-        if parts.headers.contains_key(&SECRET) {
+        let is_a_gateways = parts.headers.contains_key(&SECRET)
+            || parts.extensions.get::<ClientCertificate>().is_some();
+        if is_a_gateways {
             return Self::at_a_gateway(front, parts, texts).await;
         }
         Self::at_our_own_site(front, parts, texts)

@@ -1,7 +1,9 @@
-//! `make bench`: the same TOTP step natively, in a reused instance and in an instance of its own; a step of every method; and then
+//! `make bench`: the same TOTP step natively, in a reused instance and in an instance of its own; a step of every method; a session
+//! check through Envoy; and then
 //! everything that `cofactor bench` measures.
 #![allow(clippy::print_stdout)]
 
+mod envoy;
 mod methods;
 
 use std::path::Path;
@@ -25,6 +27,9 @@ fn main() -> anyhow::Result<()> {
         println!("{figure}");
     }
     for figure in methods::figures()? {
+        println!("{figure}");
+    }
+    for figure in envoy::figures(quick)? {
         println!("{figure}");
     }
     let options = match quick {

@@ -83,7 +83,7 @@ pub fn site(kind: Kind, parts: &Parts) -> Result<Site, CallerError> {
     match kind {
         Kind::Nginx => original_url(&parts.headers).map(|address| address.site),
         Kind::Caddy | Kind::Traefik | Kind::Haproxy => forwarded_site(&parts.headers),
-        Kind::Envoy => own_site(parts),
+        Kind::Envoy | Kind::EnvoyGrpc => own_site(parts),
     }
 }
 
