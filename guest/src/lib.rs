@@ -22,6 +22,7 @@ pub mod account;
 #[allow(unsafe_code)]
 mod arena;
 pub mod audit;
+mod authority;
 pub mod authorize;
 pub mod base32;
 pub mod contract;
@@ -31,6 +32,7 @@ pub mod input;
 pub mod methods;
 mod octets;
 pub mod otpauth;
+mod path;
 pub mod pin;
 pub mod policy;
 pub mod reason;

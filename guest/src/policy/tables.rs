@@ -1,10 +1,11 @@
 //! From the tables of lists to the sections of the compiled form: what names what, and what goes with what.
 
 use super::document::{Entry, Reader};
-use super::lists::{self, APPLICATION, EFFECTS, GREETING, LISTS, LOCATION, RULE, STRENGTH};
+use super::lists::{self, APPLICATION, EFFECTS, GREETING, LISTS, LOCATION, ROUTE, RULE, STRENGTH};
 use super::network::EVERYTHING;
 use super::presets::{FAIL_OPEN, LEVEL_1, LEVEL_3};
 use super::report::{Report, listed, nearest, quoted};
+use super::route;
 use super::sections::{self, Effect, Rule};
 use super::{Application, Methods, Policy};
 
@@ -15,6 +16,7 @@ pub(super) struct Sections {
     pub(super) strengths: Vec<u8>,
     pub(super) rules: Vec<u8>,
     pub(super) applications: Vec<u8>,
+    pub(super) routes: Vec<u8>,
     pub(super) greetings: Vec<u8>,
     /// Applications whose fail mode is OPEN.
     pub(super) fail_open: Vec<String>,
@@ -53,6 +55,9 @@ impl Reader {
         }
         for application in entries(APPLICATION) {
             put_application(report, application, &names, policy, &mut out);
+        }
+        for it in entries(ROUTE) {
+            route::put_route(report, it, policy, &mut out.routes);
         }
         for (at, greeting) in entries(GREETING).iter().enumerate() {
             let earlier = entries(GREETING).get(..at).unwrap_or_default();
@@ -128,6 +133,7 @@ fn complete(report: &mut Report, entry: &Entry) {
                 "any-of = [\"webauthn\", \"totp+push\"]: the sets of methods that are enough",
             ),
         ],
+        "route" => &[("name", "name = \"…\", as `policy explain` names it")],
         "greeting" => &[
             ("message", "message = \"…\", as docs/prompts.md names it"),
             (

@@ -85,9 +85,14 @@ impl<'a> Demands<'a> {
     /// Adds what a rule demands.
     pub(crate) fn add(&mut self, rule: &Rule<'_>) {
         self.narrow(rule.methods);
-        self.level = self.level.max(rule.level);
         self.strengths |= bit(rule.strength);
-        self.age(rule.max_age);
+        self.raise(rule.level, rule.max_age);
+    }
+
+    /// Adds a level, zero for none, and an age.
+    pub(crate) fn raise(&mut self, level: u8, max_age: Option<u64>) {
+        self.level = self.level.max(level);
+        self.age(max_age);
         self.more = true;
     }
 
