@@ -6,6 +6,7 @@ mod bench;
 mod component;
 mod demo;
 mod findings;
+mod gateway;
 mod input;
 mod keys;
 mod output;
@@ -70,6 +71,7 @@ enum Command {
     User(user::User),
     Token(token::TokenCommand),
     Policy(policy::PolicyCommand),
+    Gateway(gateway::GatewayCommand),
     Simulate(simulate::Simulate),
     Component(component::Inspect),
     Keys(keys::Keys),
@@ -176,6 +178,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::User(it) => it.run(),
         Command::Token(it) => it.run(),
         Command::Policy(it) => it.run(),
+        Command::Gateway(it) => it.run(),
         Command::Simulate(it) => it.run(),
         Command::Component(it) => it.run(),
         Command::Keys(it) => it.run(),

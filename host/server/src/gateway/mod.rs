@@ -41,6 +41,11 @@ use cookie::Cookie;
 use session::{Pass, Question, Session, Sessions, instant_text};
 use site::{Address, Site};
 
+/// The level of the first factor alone.
+const FIRST_FACTOR: u8 = 1;
+/// The level of any second factor.
+const SECOND_FACTOR: u8 = 2;
+
 /// What gateways and portal share: the service, the gateways' configuration, the sessions.
 pub struct Front<S> {
     /// The one door.
@@ -82,7 +87,7 @@ impl<S: Store> Front<S> {
         let name = gateway.account(visit.user);
         let mut weaker = Judgement::None;
         for value in Cookie::Session.values(headers, &visit.target.site) {
-            let question = Question::new(gateway, visit.user, visit.address, value);
+            let question = Question::new(visit, value);
             if let Some(pass) = self.sessions.pass(&question, self.service.now()?)
                 && self.holds(&name, &pass)?
             {
@@ -94,15 +99,7 @@ impl<S: Store> Front<S> {
             let Some(session) = self.sessions.open(gateway, visit.user, value) else {
                 continue;
             };
-            let request = Request {
-                application: gateway.application.clone(),
-                host: visit.target.site.authority().to_owned(),
-                path: visit.target.path().to_owned(),
-                method: visit.method.to_owned(),
-                address: visit.address.map(str::to_owned),
-                generation: 0,
-                ended: false,
-            };
+            let request = visit.request();
             let id = SessionId(session.id);
             weaker = match self
                 .service
@@ -133,6 +130,43 @@ impl<S: Store> Front<S> {
             };
         }
         Ok(weaker)
+    }
+
+    /// What this request needs beyond a second factor at all, so that a sign-in asks for it at once; none where that is enough,
+    /// or where nothing is. Whether a second factor is needed is left to the sign-in: a rule may let the user pass without.
+    ///
+    /// # Errors
+    /// Those of the service.
+    pub fn needed(&self, visit: &Visit<'_>) -> Result<Option<StepUp>, StepError> {
+        let name = visit.gateway.account(visit.user);
+        let Some(standing) = self.service.standing(&name, None)? else {
+            return Ok(None);
+        };
+        let now = self.service.now()?;
+        let claims = Claims {
+            application: visit.gateway.application.clone(),
+            generation: standing.generation,
+            level: FIRST_FACTOR,
+            method: String::new(),
+            proved: Vec::new(),
+            amr: Vec::new(),
+            reason: String::new(),
+            started: now,
+            verified: now,
+            active: now,
+            transaction: None,
+        };
+        let verdict = self
+            .service
+            .authorize(&name, None, &claims, visit.request())?;
+        Ok(match verdict {
+            Verdict::StepUp(step_up) if step_up.level > SECOND_FACTOR => Some(step_up),
+            Verdict::StepUp(step_up) if step_up.max_age.is_some() => Some(StepUp {
+                level: 0,
+                ..step_up
+            }),
+            _ => None,
+        })
     }
 
     /// Whether account and session still stand as they did when the pass was given.
@@ -233,6 +267,21 @@ pub struct Visit<'a> {
     pub method: &'a str,
     /// Where the client is; absent is never trusted.
     pub address: Option<&'a str>,
+}
+
+impl Visit<'_> {
+    /// The component's question; how the account stands is the service's to say.
+    fn request(&self) -> Request {
+        Request {
+            application: self.gateway.application.clone(),
+            host: self.target.site.authority().to_owned(),
+            path: self.target.path().to_owned(),
+            method: self.method.to_owned(),
+            address: self.address.map(str::to_owned),
+            generation: 0,
+            ended: false,
+        }
+    }
 }
 
 /// What a request's session is enough for.

@@ -67,7 +67,7 @@ pub async fn decide<S: Store>(
         }
         // The portal could not ask for a second factor: what it asks has to be written down.
         Ok(Judgement::StepUp(_) | Judgement::None) => passed_open(front, &visit)
-            .unwrap_or_else(|| second_factor(front, caller, asked, user, headers)),
+            .unwrap_or_else(|| second_factor(front, &visit, headers)),
         Err(error @ StepError::Unavailable(_)) => {
             passed_open(front, &visit).unwrap_or_else(|| failure(front, caller, &error))
         }
@@ -149,16 +149,13 @@ fn passed_open<S: Store>(front: &Front<S>, visit: &Visit<'_>) -> Option<Answer> 
 /// For a browser that asks for a page the way to the portal; nothing else is sent to one (FA-08).
 fn second_factor<S: Store>(
     front: &Front<S>,
-    caller: &Caller,
-    asked: &Asked,
-    user: &CanonicalName,
+    visit: &Visit<'_>,
     headers: &HeaderMap,
 ) -> Answer {
     if !asks_for_a_page(headers) {
         return Answer::SecondFactorMissing;
     }
-    let way = portal::way_in(front, &caller.gateway, user, &asked.target, headers);
-    let Some((location, cookie)) = way else {
+    let Some((location, cookie)) = portal::way_in(front, visit, headers) else {
         return Answer::Failed;
     };
     match HeaderValue::try_from(location) {
@@ -167,7 +164,7 @@ fn second_factor<S: Store>(
             location,
             cookie,
             // A browser takes the method along for 302 but for POST, and for 303 never (RFC 9110, section 15.4).
-            status: match asked.method {
+            status: match visit.method {
                 "GET" | "HEAD" => StatusCode::FOUND,
                 _ => StatusCode::SEE_OTHER,
             },
