@@ -117,7 +117,15 @@ impl contract::Verifier for Component {
         input::request(&request)?;
         let policy = compiled::decode(&ctx.policy)
             .map_err(|error| Fault::BadPolicy(error.message().to_owned()))?;
-        Ok(authorize::authorize(&policy, ctx.now, &session, &request))
+        let is_program = |(name, value): &(String, String)| {
+            (name.as_str(), value.as_str()) == authorize::PROGRAM
+        };
+        let judge = if ctx.facts.iter().any(is_program) {
+            authorize::authorize_program
+        } else {
+            authorize::authorize
+        };
+        Ok(judge(&policy, ctx.now, &session, &request))
     }
 
     fn explain(ctx: Context, account: Option<Vec<u8>>, event: Event) -> Result<Explanation, Fault> {

@@ -46,8 +46,13 @@ impl<'a> Path<'a> {
             return None;
         }
         let (decoded, times) = decode(octets)?;
+        let is_hidden = count(&decoded, is_separator) != count(octets, |octet| octet == b'/');
+        // Whether the slash belongs to what is cut off depends on what is done first.
+        if is_hidden && decoded.contains(&b';') {
+            return None;
+        }
         let mut path = flatten(&decoded)?;
-        path.plain &= times < 2 && count(&decoded, b'/') == count(octets, b'/');
+        path.plain &= times < 2 && !is_hidden;
         Some(path)
     }
 
@@ -140,9 +145,7 @@ fn flatten(decoded: &[u8]) -> Option<Path<'static>> {
     let (mut ends, mut plain) = (None, true);
     let mut rest = decoded.get(1..)?;
     loop {
-        let end = rest
-            .iter()
-            .position(|octet| matches!(octet, b'/' | b'\\' | b'?' | b'#'));
+        let end = rest.iter().position(|octet| is_separator(*octet));
         let (segment, tail) = rest.split_at_checked(end.unwrap_or(rest.len()))?;
         let parameter = segment.iter().position(|octet| *octet == b';');
         let whole = segment.get(..parameter.unwrap_or(segment.len()))?;
@@ -184,8 +187,13 @@ fn trimmed(mut name: &[u8]) -> &[u8] {
     name
 }
 
-fn count(octets: &[u8], wanted: u8) -> usize {
-    octets.iter().filter(|octet| **octet == wanted).count()
+/// What somebody may take for the end of a segment.
+fn is_separator(octet: u8) -> bool {
+    matches!(octet, b'/' | b'\\' | b'?' | b'#')
+}
+
+fn count(octets: &[u8], wanted: impl Fn(u8) -> bool) -> usize {
+    octets.iter().filter(|octet| wanted(**octet)).count()
 }
 
 #[cfg(test)]
@@ -267,6 +275,8 @@ mod tests {
             "/%c0%afadmin",
             "/%c0%ae%c0%ae/admin",
             "/%f8%80%80%80%af",
+            "/;%2fa/admin",
+            "/a;x\\b/admin",
         ] {
             assert_eq!(form(raw), None, "{raw}");
         }

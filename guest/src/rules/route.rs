@@ -73,7 +73,7 @@ pub(crate) fn add(
     for route in policy.routes.iter() {
         let route = route?;
         if missed(&route, &target).is_none() {
-            demands.raise(route.level.max(SECOND_FACTOR), route.max_age);
+            demands.add_route(route.level.max(SECOND_FACTOR), route.max_age);
         }
     }
     Ok(())
