@@ -309,7 +309,7 @@ then = "skip"
     }
 
     #[test]
-    fn by_08_who_was_let_in_without_a_factor_is_not_let_on_to_a_route() {
+    fn who_was_let_in_without_a_factor_is_not_let_on_to_a_route() {
         let mut claims = claims("app", 1, 0);
         claims.proved.clear();
         claims.method.clear();

@@ -10,13 +10,21 @@ use cofactor_tests::nginx::{Guarded, Site};
 use cofactor_tests::program::own;
 use serde_json::Value;
 
-use crate::{ALICE, Tested, is_application, patient, sign_in, with_device};
+use crate::{ALICE, SECRET, Tested, is_application, patient, phone, sign_in, visitor};
 
 /// Checks the site's page as alice, who is signed in.
 fn check(site: &Guarded, more: &[&str]) -> anyhow::Result<Output> {
-    let (mut alice, mut phone) = with_device(site, ALICE)?;
+    let (mut alice, mut phone) = match site.server.enrol(ALICE.0, SECRET) {
+        Ok(()) => (visitor(site, ALICE), phone()),
+        // She has been here before: that code is used up.
+        Err(_) => {
+            let mut phone = phone();
+            phone.fresh()?;
+            (visitor(site, ALICE), phone)
+        }
+    };
     // A site with a mistake may let her in without asking, or never.
-    let session = match sign_in(&mut alice, &mut phone, "/papers") {
+    let session = match sign_in(&mut alice, &mut phone, "/") {
         Ok(page) if is_application(&page) => alice.cookie("cofactor").map(str::to_owned),
         _ => None,
     };
@@ -148,10 +156,16 @@ fn fa_every_mistake_in_a_proxy_is_found() -> Tested {
         ),
         (
             "what fails is let in",
-            &[(
-                "    # The question before each request.\n",
-                "    error_page 500 = @open;\n    location @open { proxy_pass http://127.0.0.1:8081; }\n",
-            )],
+            &[
+                (
+                    "        error_page       401 = @cofactor;\n",
+                    "        error_page       401 = @cofactor;\n        error_page       500 = @open;\n",
+                ),
+                (
+                    "    # The question before each request.\n",
+                    "    location @open { proxy_pass http://127.0.0.1:8081; }\n",
+                ),
+            ],
             "fail-open",
         ),
         (

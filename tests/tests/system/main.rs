@@ -27,6 +27,7 @@ mod own_devices;
 mod pages;
 mod passkeys;
 mod portal;
+mod programs;
 mod routes;
 mod sessions;
 mod smuggling;

@@ -1,6 +1,7 @@
 //! Step-up by where a request goes, through a real nginx (E19).
 
 use cofactor_tests::nginx::{Guarded, Site};
+use cofactor_tests::visitor::Visitor;
 
 use crate::visitor;
 use crate::{ALICE, PATIENT, Tested, answer, is_application, phone, with_device};
@@ -182,5 +183,41 @@ fn a_level_that_the_user_cannot_reach_lets_nobody_in() -> Tested {
     let page = alice.visit("/vault/1")?;
     assert!(!is_application(&page), "{}", page.text());
     assert!(page.address.contains("/.cofactor/"), "{}", page.address);
+    Ok(())
+}
+
+#[test]
+fn fa_08_a_program_is_told_what_would_be_enough() -> Tested {
+    let Some(site) = Guarded::start(&site())? else {
+        return Ok(());
+    };
+    let (mut alice, _) = with_device(&site, ALICE)?;
+    let json = [("Accept", "application/json")];
+    // Without a session there is nothing that could be raised.
+    let answer = alice.request("GET", "/admin", &json, "")?;
+    assert_eq!(answer.status, 401);
+    assert_eq!(answer.header("www-authenticate"), None);
+    assert!(is_application(&alice.visit("/")?));
+    let challenge = |alice: &mut Visitor, method, path| -> anyhow::Result<String> {
+        let answer = alice.request(method, path, &json, "")?;
+        assert_eq!(answer.status, 401, "{path}");
+        assert_eq!(answer.location(), "", "{path}");
+        Ok(answer
+            .header("www-authenticate")
+            .unwrap_or_default()
+            .to_owned())
+    };
+    assert_eq!(
+        challenge(&mut alice, "GET", "/admin/users")?,
+        "Bearer error=\"insufficient_user_authentication\", error_description=\"A different verification is required\", \
+         acr_values=\"urn:cofactor:level:2\""
+    );
+    assert!(
+        challenge(&mut alice, "GET", "/vault")?.contains("acr_values=\"urn:cofactor:level:3\"")
+    );
+    assert!(
+        challenge(&mut alice, "DELETE", "/orders/1")?
+            .ends_with("acr_values=\"urn:cofactor:level:2\", max_age=\"900\"")
+    );
     Ok(())
 }

@@ -11,6 +11,7 @@
 //! | [`site`] | sites, addresses on them, and where a browser may be sent back to |
 //! | [`path`] | paths that everybody reads in the same way |
 //! | [`cookie`] | our cookies |
+//! | [`program`] | programs that show an app password with each request |
 //! | [`session`] | the session in its cookie, and passes that still hold |
 //! | [`forward_auth`] | the answers to nginx, Caddy, Traefik, HAProxy and Envoy |
 
@@ -22,6 +23,7 @@ pub mod cookie;
 pub mod first_factor;
 pub mod forward_auth;
 pub mod path;
+pub mod program;
 pub mod session;
 pub mod site;
 
@@ -38,13 +40,9 @@ use crate::names::CanonicalName;
 use crate::{log, portal};
 use config::{Gateway, Gateways};
 use cookie::Cookie;
+use program::Programs;
 use session::{Pass, Question, Session, Sessions, instant_text};
 use site::{Address, Site};
-
-/// The level of the first factor alone.
-const FIRST_FACTOR: u8 = 1;
-/// The level of any second factor.
-const SECOND_FACTOR: u8 = 2;
 
 /// What gateways and portal share: the service, the gateways' configuration, the sessions.
 pub struct Front<S> {
@@ -54,6 +52,8 @@ pub struct Front<S> {
     pub gateways: Gateways,
     /// Cookies, and the passes that were given for them.
     pub sessions: Sessions,
+    /// What programs have shown a moment ago.
+    programs: Programs,
     /// What the portal needs besides.
     pub(crate) desk: portal::Desk,
 }
@@ -69,10 +69,12 @@ impl<S: Store> Front<S> {
         portal: &portal::PortalSection,
     ) -> Result<Self, StepError> {
         let sessions = Sessions::new(service.sealed_box("session"), service.digest_key("session"));
+        let programs = Programs::new(service.digest_key("program"));
         let desk = portal::Desk::new(&service, portal)?;
         Ok(Self {
             service,
             gateways,
+            programs,
             sessions,
             desk,
         })
@@ -130,43 +132,6 @@ impl<S: Store> Front<S> {
             };
         }
         Ok(weaker)
-    }
-
-    /// What this request needs beyond a second factor at all, so that a sign-in asks for it at once; none where that is enough,
-    /// or where nothing is. Whether a second factor is needed is left to the sign-in: a rule may let the user pass without.
-    ///
-    /// # Errors
-    /// Those of the service.
-    pub fn needed(&self, visit: &Visit<'_>) -> Result<Option<StepUp>, StepError> {
-        let name = visit.gateway.account(visit.user);
-        let Some(standing) = self.service.standing(&name, None)? else {
-            return Ok(None);
-        };
-        let now = self.service.now()?;
-        let claims = Claims {
-            application: visit.gateway.application.clone(),
-            generation: standing.generation,
-            level: FIRST_FACTOR,
-            method: String::new(),
-            proved: Vec::new(),
-            amr: Vec::new(),
-            reason: String::new(),
-            started: now,
-            verified: now,
-            active: now,
-            transaction: None,
-        };
-        let verdict = self
-            .service
-            .authorize(&name, None, &claims, visit.request())?;
-        Ok(match verdict {
-            Verdict::StepUp(step_up) if step_up.level > SECOND_FACTOR => Some(step_up),
-            Verdict::StepUp(step_up) if step_up.max_age.is_some() => Some(StepUp {
-                level: 0,
-                ..step_up
-            }),
-            _ => None,
-        })
     }
 
     /// Whether account and session still stand as they did when the pass was given.
@@ -271,7 +236,7 @@ pub struct Visit<'a> {
 
 impl Visit<'_> {
     /// The component's question; how the account stands is the service's to say.
-    fn request(&self) -> Request {
+    pub(crate) fn request(&self) -> Request {
         Request {
             application: self.gateway.application.clone(),
             host: self.target.site.authority().to_owned(),

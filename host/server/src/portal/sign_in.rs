@@ -12,7 +12,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use super::form::{self, Journey, Posted};
 use super::page::{Trouble, redirect, with_browser, with_cookie};
 use super::visitor::{Visitor, random_id};
-use super::{challenge, enrol, handoff, once, parameter, path, wait};
+use super::{challenge, demand, enrol, handoff, once, parameter, path, wait};
 use crate::gateway::config::RESERVED;
 use crate::gateway::cookie::Cookie;
 use crate::gateway::forward_auth::asked::registered;
@@ -123,7 +123,7 @@ fn sign_in<S: Store>(
         Judgement::Pass { renewed, .. } => return Ok(Err(renewed.map(|session| *session))),
         Judgement::StepUp(step_up) => Some(step_up),
         // A session that was ended is no reason not to begin another.
-        Judgement::Deny(_) | Judgement::None => front.needed(&visit)?,
+        Judgement::Deny(_) | Judgement::None => demand::beyond(front, &visit)?,
     };
     Ok(Ok(SignIn {
         required_level: needed.as_ref().map_or(0, |step_up| step_up.level),
