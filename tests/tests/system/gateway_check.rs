@@ -192,10 +192,16 @@ fn fa_every_mistake_in_a_proxy_is_found() -> Tested {
         ),
         (
             "another host is taken for this one",
-            &[(
-                "        return 303 $cofactor_location;\n",
-                "        return 303 http://$http_host/.cofactor/?rd=/;\n",
-            )],
+            &[
+                (
+                    "X-Original-URL    $scheme://$http_host$request_uri",
+                    "X-Original-URL    $scheme://$server_addr:$server_port$request_uri",
+                ),
+                (
+                    "        return 303 $cofactor_location;\n",
+                    "        return 303 http://$http_host/.cofactor/?rd=/;\n",
+                ),
+            ],
             "foreign-host",
         ),
     ];

@@ -13,7 +13,6 @@ use crate::gateway::config::AmbiguousPaths;
 use crate::gateway::first_factor::IdentityError;
 use crate::gateway::program::{self, Admission, Credentials};
 use crate::gateway::{Front, Judgement, Visit};
-use crate::names::CanonicalName;
 use crate::portal;
 
 /// What `caller` is to do with a request for `asked` that came with `headers`: the client's own, and what its gateway
