@@ -34,8 +34,47 @@ pub(crate) fn count_for(
                 .share(&claims.application, application)?))
 }
 
-/// Judges one request. Every bound is exclusive: at its very end a session is over.
+/// Judges one request of a session. Every bound is exclusive: at its very end a session is over.
 pub fn authorize(policy: &Policy<'_>, now: u64, claims: &Claims, request: &Request) -> Verdict {
+    judge(policy, now, claims, request, Bearer::Session)
+}
+
+/// Judges one request of a program that shows its app password with each (S10): whether the verification of a moment ago is
+/// enough for it too (E18). A program has no session, and none of what lets a user pass without a factor is for it. Neither are
+/// routes: what they guard is for people, who can be asked.
+pub fn authorize_program(
+    policy: &Policy<'_>,
+    now: u64,
+    claims: &Claims,
+    request: &Request,
+) -> Verdict {
+    judge(policy, now, claims, request, Bearer::Program)
+}
+
+/// The fact of the context with which the host says that a program asks, which shows its app password.
+pub(crate) const PROGRAM: (&str, &str) = ("bearer", "program");
+
+/// Whether somebody's session is judged, or a program that shows its password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bearer {
+    Session,
+    Program,
+}
+
+/// How long the host may answer for a program at least, so that what it has just verified is enough for what it was verified for.
+const LEAST_RECHECK: u64 = 10 * 1000;
+
+fn judge(
+    policy: &Policy<'_>,
+    now: u64,
+    claims: &Claims,
+    request: &Request,
+    bearer: Bearer,
+) -> Verdict {
+    // What programs show is for one application, whoever shares sessions with it (S10).
+    if bearer == Bearer::Program && claims.application != request.application {
+        return deny(Reason::ApplicationMismatch);
+    }
     match count_for(policy, claims, &request.application) {
         Ok(true) => {}
         Ok(false) => return deny(Reason::ApplicationMismatch),
@@ -70,11 +109,20 @@ pub fn authorize(policy: &Policy<'_>, now: u64, claims: &Claims, request: &Reque
             reason: reason.name().into(),
         })
     };
-    let Ok(is_enough) = is_enough(policy, claims, &demands) else {
+    let Ok(is_enough) = is_enough(policy, claims, &demands, bearer) else {
         return deny(Reason::ServiceError);
     };
     let mut waived_until = u64::MAX;
-    if !is_enough {
+    if bearer == Bearer::Program {
+        if !is_enough {
+            return step_up(2, Reason::LevelInsufficient);
+        }
+        let recheck = policy.session.recheck.max(LEAST_RECHECK);
+        waived_until = claims.verified.saturating_add(recheck);
+        if now >= waived_until {
+            return step_up(0, Reason::FreshVerificationRequired);
+        }
+    } else if !is_enough {
         waived_until = match waiver::holds(policy, now, claims, request, &demands) {
             Ok(Some(until)) => until,
             Ok(None) => return step_up(2, Reason::LevelInsufficient),
@@ -87,7 +135,8 @@ pub fn authorize(policy: &Policy<'_>, now: u64, claims: &Claims, request: &Reque
     if now >= age_end {
         return step_up(0, Reason::FreshVerificationRequired);
     }
-    let renewed = (now.saturating_sub(claims.active) >= policy.session.renew).then(|| Claims {
+    let is_due = now.saturating_sub(claims.active) >= policy.session.renew;
+    let renewed = (is_due && bearer == Bearer::Session).then(|| Claims {
         active: now,
         ..claims.clone()
     });
@@ -108,16 +157,34 @@ fn is_enough(
     policy: &Policy<'_>,
     claims: &Claims,
     demands: &Demands<'_>,
+    bearer: Bearer,
 ) -> Result<bool, Malformed> {
     let numbers = claims
         .proved
         .iter()
         .filter_map(|name| methods::number_of(name));
     let proved = numbers.fold(Methods::NONE, Methods::with);
-    Ok(claims.level >= demands.level
+    let level = match bearer {
+        Bearer::Session => claims.level,
+        Bearer::Program if is_program(proved) && may_program(demands) => {
+            strength::program_level(proved.natures())
+        }
+        Bearer::Program => return Ok(false),
+    };
+    Ok(level >= demands.level
         // A method that was taken out of the policy stops working at once (S09).
         && (proved.is_empty() || !proved.and(demands.methods).is_empty())
         && strength::meets(policy, demands.strengths, proved)?)
+}
+
+/// Whether nothing but what programs show was proved.
+fn is_program(proved: Methods) -> bool {
+    !proved.is_empty() && proved.natures().all(|nature| nature.for_programs)
+}
+
+/// Whether programs may do what is asked for.
+fn may_program(demands: &Demands<'_>) -> bool {
+    demands.application.app_passwords && !demands.routed
 }
 
 fn deny(reason: Reason) -> Verdict {

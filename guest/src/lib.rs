@@ -22,6 +22,7 @@ pub mod account;
 #[allow(unsafe_code)]
 mod arena;
 pub mod audit;
+mod authority;
 pub mod authorize;
 pub mod base32;
 pub mod contract;
@@ -31,6 +32,7 @@ pub mod input;
 pub mod methods;
 mod octets;
 pub mod otpauth;
+mod path;
 pub mod pin;
 pub mod policy;
 pub mod reason;
@@ -115,7 +117,15 @@ impl contract::Verifier for Component {
         input::request(&request)?;
         let policy = compiled::decode(&ctx.policy)
             .map_err(|error| Fault::BadPolicy(error.message().to_owned()))?;
-        Ok(authorize::authorize(&policy, ctx.now, &session, &request))
+        let is_program = |(name, value): &(String, String)| {
+            (name.as_str(), value.as_str()) == authorize::PROGRAM
+        };
+        let judge = if ctx.facts.iter().any(is_program) {
+            authorize::authorize_program
+        } else {
+            authorize::authorize
+        };
+        Ok(judge(&policy, ctx.now, &session, &request))
     }
 
     fn explain(ctx: Context, account: Option<Vec<u8>>, event: Event) -> Result<Explanation, Fault> {

@@ -6,7 +6,7 @@
 //! | 4 | fingerprint of the table of keys: bytes of another build's table are refused, not misread |
 //! | 4 each | one number for each key |
 //! | 2, n each | one text for each key of texts |
-//! | 2, n each | the sections of `sections`: locations, strengths, rules, applications, greetings |
+//! | 2, n each | the sections of `sections`: locations, strengths, rules, applications, routes, greetings |
 //!
 //! It is read at every step, so nothing is copied, and what a section holds is looked up in place.
 
@@ -88,6 +88,7 @@ pub fn decode(bytes: &[u8]) -> Result<Policy<'_>, CompiledPolicyError> {
     policy.strengths.0 = long(&mut rest)?;
     policy.rules.0 = long(&mut rest)?;
     policy.applications.entries = long(&mut rest)?;
+    policy.routes.0 = long(&mut rest)?;
     policy.greetings.0 = long(&mut rest)?;
     if rest.is_empty() {
         Ok(policy)
@@ -97,12 +98,13 @@ pub fn decode(bytes: &[u8]) -> Result<Policy<'_>, CompiledPolicyError> {
 }
 
 /// In the order of the compiled form.
-fn sections<'a>(policy: &Policy<'a>) -> [&'a [u8]; 5] {
+fn sections<'a>(policy: &Policy<'a>) -> [&'a [u8]; 6] {
     [
         policy.locations.0,
         policy.strengths.0,
         policy.rules.0,
         policy.applications.entries,
+        policy.routes.0,
         policy.greetings.0,
     ]
 }
@@ -112,7 +114,7 @@ const MAGIC: &[u8] = b"cfpo";
 /// Ties bytes to the table that they were written with, and to the form of the sections: FNV-1a over the paths of its keys.
 const FINGERPRINT: u32 = fingerprint();
 /// The form of the sections: another number for another form.
-const SECTIONS: u32 = 1;
+const SECTIONS: u32 = 2;
 
 const fn fingerprint() -> u32 {
     let mut hash = 0x811c_9dc5_u32 ^ SECTIONS;

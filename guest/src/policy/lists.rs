@@ -7,7 +7,7 @@ use super::report::{decimal, quoted};
 use super::sections::Texts;
 use super::statement::Value;
 use super::values::{self, Refusal};
-use super::{Methods, instant};
+use super::{Methods, instant, route};
 
 /// One kind of table.
 pub(crate) struct List {
@@ -49,6 +49,12 @@ pub(crate) enum Form {
     Countries,
     /// Sets of methods, each written with `+` between them.
     Sets,
+    /// Hosts of requests.
+    Hosts,
+    /// Paths of requests.
+    Paths,
+    /// HTTP methods.
+    HttpMethods,
 }
 
 /// What was written for it, as tightly as it will be compiled: a document holds thousands of names and networks, and the
@@ -81,7 +87,8 @@ pub(crate) const LOCATION: usize = 0;
 pub(crate) const STRENGTH: usize = 1;
 pub(crate) const RULE: usize = 2;
 pub(crate) const APPLICATION: usize = 3;
-pub(crate) const GREETING: usize = 4;
+pub(crate) const ROUTE: usize = 4;
+pub(crate) const GREETING: usize = 5;
 
 /// What a rule does where it applies, by the numbers that the compiled form has.
 pub(crate) const EFFECTS: [&str; 3] = ["skip", "deny", "require"];
@@ -98,10 +105,12 @@ pub(crate) const MAX_SHORT: usize = 64;
 /// How long a name that the outside gives may be, in octets: of an application, a group, or a user.
 pub(crate) const MAX_NAME: usize = 128;
 const MAX_USER: usize = 255;
+/// How many hosts, paths or HTTP methods a route may have.
+const MAX_ROUTED: usize = 64;
 
 /// All of them, in the order of docs/policy.md.
 #[rustfmt::skip]
-pub(crate) static LISTS: [List; 5] = [
+pub(crate) static LISTS: [List; 6] = [
     List { name: "location", plural: "locations", most: 64, keys: &[
         ListKey { name: "name", form: Form::Name(MAX_SHORT) },
         ListKey { name: "networks", form: Form::Networks },
@@ -140,6 +149,15 @@ pub(crate) static LISTS: [List; 5] = [
         ListKey { name: "approvers", form: Form::Texts(16, MAX_NAME) },
         ListKey { name: "app-passwords", form: Form::Number(Kind::Flag) },
         ListKey { name: "session", form: Form::Text(MAX_SHORT) },
+    ] },
+    List { name: "route", plural: "routes", most: 64, keys: &[
+        ListKey { name: "name", form: Form::Name(MAX_SHORT) },
+        ListKey { name: "hosts", form: Form::Hosts },
+        ListKey { name: "paths", form: Form::Paths },
+        ListKey { name: "http-methods", form: Form::HttpMethods },
+        ListKey { name: "applications", form: Form::Texts(64, MAX_NAME) },
+        ListKey { name: "level", form: Form::Number(Kind::Count(2..=3)) },
+        ListKey { name: "max-age", form: Form::Number(Kind::Age) },
     ] },
     List { name: "greeting", plural: "greetings", most: 64, keys: &[
         ListKey { name: "message", form: Form::Text(MAX_SHORT) },
@@ -208,6 +226,18 @@ pub(crate) fn read(
         Form::Sets => {
             let help = "a list of methods that are enough, such as [\"webauthn\", \"totp+push\"]";
             texts(value, MAX_SETS, help, set).map(|sets| Written::Sets(sets.into()))
+        }
+        Form::Hosts => {
+            let help = "a list of hosts, such as [\"app.example.com\"]";
+            texts(value, MAX_ROUTED, help, route::host).map(packed)
+        }
+        Form::Paths => {
+            let help = "a list of paths, such as [\"/admin\", \"=/settings/keys\"]";
+            texts(value, MAX_ROUTED, help, route::path).map(packed)
+        }
+        Form::HttpMethods => {
+            let help = "a list of HTTP methods, such as [\"POST\", \"DELETE\"]";
+            texts(value, MAX_ROUTED, help, route::http_method).map(packed)
         }
     }
 }

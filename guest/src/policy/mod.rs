@@ -17,6 +17,7 @@ mod method_set;
 pub(crate) mod network;
 pub mod presets;
 mod report;
+pub(crate) mod route;
 pub(crate) mod sections;
 mod settle;
 mod source;
@@ -35,6 +36,7 @@ pub use factors::{
 };
 pub use method_set::Methods;
 pub use report::PolicyError;
+pub use route::Routes;
 pub use sections::{Applications, Greetings, Locations, Malformed, Rules, Strengths, Texts};
 pub use source::Source;
 
@@ -95,6 +97,8 @@ pub struct Policy<'a> {
     pub rules: Rules<'a>,
     /// What differs between applications.
     pub applications: Applications<'a>,
+    /// What is demanded by where a request goes.
+    pub routes: Routes<'a>,
     /// What telephone calls say in the place of the built-in texts.
     pub greetings: Greetings<'a>,
 }

@@ -9,6 +9,7 @@
 //! | strengths | name; alternatives, as sets of methods |
 //! | rules | name; what it does; until; why; methods; strength; level; maximum age; locations and other locations, as sets; risks and states, as sets; groups; users; applications |
 //! | applications | name; fail mode (1 is OPEN); level; maximum age; methods; strength; approvals; app passwords; approvers; whom it shares sessions with |
+//! | routes | as [`super::route`] says |
 //! | greetings | message; language; application; text |
 
 use super::network::{Address, Networks};
@@ -260,7 +261,7 @@ impl<'a> Rule<'a> {
             out.u8(self.risks);
             out.u8(self.states);
             for texts in [self.groups, self.users, self.applications] {
-                out.long(texts.0);
+                texts.put(out);
             }
         });
     }
@@ -395,8 +396,12 @@ impl<'a> Texts<'a> {
             .filter_map(|text| core::str::from_utf8(text).ok())
     }
 
-    fn read(rest: &mut Reader<'a>) -> Result<Self, Malformed> {
+    pub(super) fn read(rest: &mut Reader<'a>) -> Result<Self, Malformed> {
         Ok(Self(rest.long(usize::MAX, "")?))
+    }
+
+    pub(super) fn put(self, out: &mut Writer) {
+        out.long(self.0);
     }
 
     /// Whether there are none.
@@ -422,7 +427,7 @@ impl<'a> Texts<'a> {
 }
 
 /// Walks a section.
-struct Entries<'a>(&'a [u8]);
+pub(super) struct Entries<'a>(pub(super) &'a [u8]);
 
 impl<'a> Iterator for Entries<'a> {
     type Item = Result<&'a [u8], Malformed>;
@@ -444,7 +449,7 @@ impl<'a> Iterator for Entries<'a> {
     }
 }
 
-fn put(section: &mut Vec<u8>, write: impl FnOnce(&mut Writer)) {
+pub(super) fn put(section: &mut Vec<u8>, write: impl FnOnce(&mut Writer)) {
     let mut out = Writer::new(1024);
     write(&mut out);
     let entry = out.into_bytes();
@@ -453,7 +458,7 @@ fn put(section: &mut Vec<u8>, write: impl FnOnce(&mut Writer)) {
     section.extend_from_slice(&entry);
 }
 
-fn age(rest: &mut Reader<'_>) -> Result<Option<u64>, Malformed> {
+pub(super) fn age(rest: &mut Reader<'_>) -> Result<Option<u64>, Malformed> {
     let age = rest.u32()?;
     Ok((age != 0).then_some(age.into()))
 }

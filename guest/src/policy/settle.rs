@@ -33,6 +33,7 @@ impl Reader {
         policy.strengths.0 = &sections.strengths;
         policy.rules.0 = &sections.rules;
         policy.applications.entries = &sections.applications;
+        policy.routes.0 = &sections.routes;
         policy.greetings.0 = &sections.greetings;
         for (text, given) in TEXTS.iter().zip(&self.texts) {
             if let Some(value) = given.value.as_deref() {

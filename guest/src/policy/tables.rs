@@ -2,10 +2,11 @@
 
 use super::document::Reader;
 use super::entry::Entry;
-use super::lists::{self, APPLICATION, EFFECTS, GREETING, LISTS, LOCATION, RULE, STRENGTH};
+use super::lists::{self, APPLICATION, EFFECTS, GREETING, LISTS, LOCATION, ROUTE, RULE, STRENGTH};
 use super::network::EVERYTHING;
 use super::presets::{FAIL_OPEN, LEVEL_1, LEVEL_3};
 use super::report::{Report, listed, nearest, quoted};
+use super::route;
 use super::sections::{self, Effect, Rule};
 use super::{Application, Methods, Policy};
 
@@ -16,6 +17,7 @@ pub(super) struct Sections {
     pub(super) strengths: Vec<u8>,
     pub(super) rules: Vec<u8>,
     pub(super) applications: Vec<u8>,
+    pub(super) routes: Vec<u8>,
     pub(super) greetings: Vec<u8>,
     /// Applications whose fail mode is OPEN.
     pub(super) fail_open: Vec<String>,
@@ -54,6 +56,9 @@ impl Reader {
         }
         for application in entries(APPLICATION) {
             put_application(report, application, &names, policy, &mut out);
+        }
+        for it in entries(ROUTE) {
+            route::put_route(report, it, policy, &mut out.routes);
         }
         for (at, greeting) in entries(GREETING).iter().enumerate() {
             let earlier = entries(GREETING).get(..at).unwrap_or_default();
@@ -129,6 +134,7 @@ fn complete(report: &mut Report, entry: &Entry) {
                 "any-of = [\"webauthn\", \"totp+push\"]: the sets of methods that are enough",
             ),
         ],
+        "route" => &[("name", "name = \"…\", as `policy explain` names it")],
         "greeting" => &[
             ("message", "message = \"…\", as docs/prompts.md names it"),
             (

@@ -24,6 +24,8 @@ pub(crate) struct Demands<'a> {
     pub(crate) strengths: u32,
     /// Somebody demands more than a second factor, or one now: nothing lets the user pass without.
     pub(crate) more: bool,
+    /// A route demands something.
+    pub(crate) routed: bool,
     /// What holds for the application.
     pub(crate) application: Application<'a>,
 }
@@ -76,6 +78,7 @@ impl<'a> Demands<'a> {
                 || application.max_age.is_some()
                 || application.strength != 0
                 || application.approvals != 0,
+            routed: false,
             application,
         };
         demands.narrow(application.methods);
@@ -85,9 +88,19 @@ impl<'a> Demands<'a> {
     /// Adds what a rule demands.
     pub(crate) fn add(&mut self, rule: &Rule<'_>) {
         self.narrow(rule.methods);
-        self.level = self.level.max(rule.level);
         self.strengths |= bit(rule.strength);
-        self.age(rule.max_age);
+        self.raise(rule.level, rule.max_age);
+    }
+
+    /// Adds what a route demands.
+    pub(crate) fn add_route(&mut self, level: u8, max_age: Option<u64>) {
+        self.raise(level, max_age);
+        self.routed = true;
+    }
+
+    fn raise(&mut self, level: u8, max_age: Option<u64>) {
+        self.level = self.level.max(level);
+        self.age(max_age);
         self.more = true;
     }
 

@@ -9,6 +9,7 @@ pub(crate) mod cache;
 pub(crate) mod demand;
 pub(crate) mod device;
 pub(crate) mod network;
+pub(crate) mod route;
 pub(crate) mod rule;
 pub(crate) mod state;
 pub(crate) mod strength;

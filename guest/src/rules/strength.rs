@@ -172,7 +172,7 @@ fn usable(about: &Circumstances<'_>, demands: &Demands<'_>) -> Methods {
 
 /// A program is asked for one thing, since it cannot be asked for two: that stands for a second factor with it, and for
 /// nothing in a session.
-fn program_level(mut proved: impl Iterator<Item = &'static Nature>) -> u8 {
+pub(crate) fn program_level(mut proved: impl Iterator<Item = &'static Nature>) -> u8 {
     if proved.any(|nature| nature.for_programs) {
         2
     } else {

@@ -3,6 +3,7 @@
 
 use super::demand::Demands;
 use super::network::Place;
+use super::route;
 use super::rule::{self, Facts};
 use crate::contract::{Claims, Request};
 use crate::policy::Policy;
@@ -63,7 +64,8 @@ fn of_rules(
     Ok(latest)
 }
 
-/// What is demanded of a session's request: by the application, and by the rules whose conditions a request tells.
+/// What is demanded of a session's request: by the application, by the rules whose conditions a request tells,
+/// and by the routes.
 pub(crate) fn demands<'a>(
     policy: &Policy<'a>,
     now: u64,
@@ -82,6 +84,7 @@ pub(crate) fn demands<'a>(
             _ => demands.add(&rule),
         }
     }
+    route::add(policy, request, &mut demands)?;
     Ok(Ok(demands))
 }
 

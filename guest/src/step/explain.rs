@@ -8,6 +8,7 @@ use crate::input;
 use crate::methods::Clock;
 use crate::policy::{Methods, compiled};
 use crate::reason::Reason;
+use crate::rules::route;
 use crate::rules::trace::Trace;
 use crate::rules::{self, Circumstances, Decision, Need};
 
@@ -33,12 +34,16 @@ pub fn explain(ctx: &Context, account: Option<&[u8]>, event: &Event) -> Result<E
         },
         at,
     };
-    let Some(demand) = sign_in::demand(sign_in) else {
-        return Ok(Explanation {
-            findings: Vec::new(),
-            verdict: denied(Reason::TransactionInvalid),
-        });
+    let refused = |reason| Explanation {
+        findings: Vec::new(),
+        verdict: denied(reason),
     };
+    let Some(mut demand) = sign_in::demand(sign_in) else {
+        return Ok(refused(Reason::TransactionInvalid));
+    };
+    if route::raise(step.policy, step.origin, ctx, &mut demand).is_err() {
+        return Ok(refused(Reason::ServiceError));
+    }
     let token = sign_in.device_token.as_deref();
     let device = rules::device::presented(ctx, step.origin, step.policy, &account, token, step.at);
     let trace = Trace::default();
@@ -52,6 +57,7 @@ pub fn explain(ctx: &Context, account: Option<&[u8]>, event: &Event) -> Result<E
         device,
         trace: Some(&trace),
     };
+    route::explain(&about);
     let decision = rules::decide(&about, &account);
     let blocked = account.is_blocked(at);
     let verdict = match &decision {

@@ -18,7 +18,7 @@ use crate::methods::{self, Proof};
 use crate::policy::Methods;
 use crate::reason::Reason;
 use crate::rules::device::Presented;
-use crate::rules::{self, Circumstances, Decision, Need};
+use crate::rules::{self, Circumstances, Decision, Need, route};
 
 /// A sign-in has come to its second factor: asks for one, judges the code that came along, or lets the user pass.
 pub(super) fn begin(
@@ -52,9 +52,12 @@ fn judge(
     notes: &mut Notes,
 ) -> Result<Ruling, Fault> {
     let refuse = |reason, notes: &mut Notes| Ok(Ruling::refuse(Kind::SignInDenied, reason, notes));
-    let Some(demand) = demand(sign_in) else {
+    let Some(mut demand) = demand(sign_in) else {
         return refuse(Reason::TransactionInvalid, notes);
     };
+    if route::raise(step.policy, step.origin, step.ctx, &mut demand).is_err() {
+        return refuse(Reason::ServiceError, notes);
+    }
     let about = Circumstances {
         ctx: step.ctx,
         origin: step.origin,

@@ -84,6 +84,78 @@ fn an_app_password_signs_its_program_in_and_is_no_second_factor() {
 }
 
 #[test]
+fn a_verification_answers_the_requests_beside_it_and_no_others() {
+    const ROUTES: &str = "[[route]]\nname = 'admin'\npaths = ['/admin']\nlevel = 2\n";
+    let (mut world, secret) = with_password(POLICY);
+    world.application = "mail".into();
+    let Outcome::Allow(allowance) = connect(&mut world, &secret).outcome else {
+        panic!()
+    };
+    let (claims, now) = (allowance.claims.clone(), world.now);
+    let judge = |document: &str, later: u64, path: &str, claims: &Claims| {
+        let bytes = policy::compile(&format!("{POLICY}{document}"))
+            .unwrap()
+            .bytes;
+        let policy = policy::compiled::decode(&bytes).unwrap();
+        let request = Request {
+            application: "mail".into(),
+            host: "mail.example".into(),
+            path: path.into(),
+            method: "GET".into(),
+            address: None,
+            generation: allowance.claims.generation,
+            ended: false,
+        };
+        match authorize::authorize_program(&policy, now + later, claims, &request) {
+            Verdict::Pass(passage) => format!("pass {}", passage.until - now),
+            Verdict::StepUp(step_up) => step_up.reason,
+            Verdict::Deny(denial) => denial.internal_reason,
+            Verdict::Other(other) => other,
+        }
+    };
+    assert_eq!(judge("", 0, "/", &claims), "pass 30000");
+    assert_eq!(judge("", 29_999, "/any", &claims), "pass 30000");
+    assert_eq!(
+        judge("", 30_000, "/", &claims),
+        "fresh-verification-required"
+    );
+    assert_eq!(
+        judge("[session]\nrecheck = '0s'\n", 0, "/", &claims),
+        "pass 0"
+    );
+    // Where the policy does not want it, or not any more.
+    let off = "[[application]]\nname = 'mail'\napp-passwords = false\n";
+    assert_eq!(judge(off, 0, "/", &claims), "level-insufficient");
+    let three = "[[application]]\nname = 'mail'\nrequired-level = 3\n";
+    assert_eq!(judge(three, 0, "/", &claims), "level-insufficient");
+    // What is guarded from people is guarded from their programs.
+    assert_eq!(judge(ROUTES, 0, "/inbox", &claims), "pass 30000");
+    assert_eq!(judge(ROUTES, 0, "/admin/x", &claims), "level-insufficient");
+    // Whatever else was proved is no app password, and nothing that lets people pass is for programs.
+    let other = |proved: &[&str], reason: &str| Claims {
+        proved: proved.iter().map(|name| (*name).to_owned()).collect(),
+        reason: reason.into(),
+        ..claims.clone()
+    };
+    for (proved, reason) in [
+        (&["totp"][..], "successfully-completed"),
+        (&["app-password", "totp"], "successfully-completed"),
+        (&[], "trusted-network"),
+        (&[], "remembered-device"),
+    ] {
+        assert_eq!(
+            judge("", 0, "/", &other(proved, reason)),
+            "level-insufficient"
+        );
+    }
+    let revoked = Claims {
+        generation: claims.generation - 1,
+        ..claims.clone()
+    };
+    assert_eq!(judge("", 0, "/", &revoked), "session-revoked");
+}
+
+#[test]
 fn by_10_an_app_password_is_good_for_its_program_alone() {
     let (mut world, secret) = with_password(POLICY);
     // Another application's.

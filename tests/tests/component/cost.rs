@@ -64,6 +64,7 @@ fn measure() -> BTreeMap<String, u64> {
         let fuel = fuel_of(&question);
         costs.insert(name, fuel);
     }
+    costs.insert("largest-routes-authorize".to_owned(), routes());
     let mut insert = |name: &str, document: &str| {
         let (compiled, fuel) = plugin().compile_policy_metered(document).unwrap();
         assert!(compiled.is_ok());
@@ -137,6 +138,41 @@ fn small(method: &str, costs: &mut BTreeMap<String, u64>) {
         ended: false,
     };
     insert("authorize", authorize(&it, &allowance.claims, &request));
+}
+
+/// A request that has to be decoded, and is nearly on each of as many routes as a policy has room for.
+fn routes() -> u64 {
+    let near = "a".repeat(200);
+    let mut document = String::new();
+    for at in 0..64 {
+        document.push_str(&format!(
+            "[[route]]\nname = '{at}'\npaths = ['/{near}{at}']\nlevel = 3\n"
+        ));
+    }
+    let it = Scenario::new(&document).unwrap();
+    let claims = Claims {
+        application: "example".to_owned(),
+        generation: 1,
+        level: 2,
+        method: "totp".to_owned(),
+        proved: vec!["totp".to_owned()],
+        amr: Vec::new(),
+        reason: "successfully-completed".to_owned(),
+        started: it.context().now,
+        verified: it.context().now,
+        active: it.context().now,
+        transaction: None,
+    };
+    let request = Request {
+        application: "example".to_owned(),
+        host: "app.example.com".to_owned(),
+        path: format!("/{near}{}", "%2561".repeat(369)),
+        method: "GET".to_owned(),
+        address: Some("192.0.2.1".to_owned()),
+        generation: 1,
+        ended: false,
+    };
+    authorize(&it, &claims, &request)
 }
 
 /// What the bounds in host/runtime/src/plugin/fuel.rs have to leave room for.

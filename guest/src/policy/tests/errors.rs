@@ -102,6 +102,26 @@ fn errors_name_the_place_the_key_and_the_way_out() {
         ("[[greeting]]\nmessage = 'm'", 1, 3, "greeting.text-id", "no text-id"),
         ("[[greeting]]\nmessage = 'm'\ntext-id = 'a b'", 3, 11, "greeting.text-id", "no name of a text"),
         ("[[greeting]]\nmessage = 'm'\ntext-id = 'a'\n[[greeting]]\nmessage = 'm'\ntext-id = 'b'", 4, 3, "greeting", "same message"),
+        ("[route]", 1, 2, "route", "[[route]]"),
+        ("[[route]]\npaths = ['/a']\nlevel = 3", 1, 3, "route.name", "no name"),
+        ("[[route]]\nname = 'r'\npaths = ['/a']", 1, 3, "route", "demands nothing"),
+        ("[[route]]\nname = 'r'\nlevel = 3", 1, 3, "route", "every request"),
+        ("[[route]]\nname = 'r'\npaths = ['/a']\nlevel = 1", 4, 9, "route.level", "2 to 3"),
+        ("[[route]]\nname = 'r'\npaths = ['/a']\nmax-age = '1s'", 4, 11, "route.max-age", "\"30s\" to \"30d\""),
+        ("[[route]]\nname = 'r'\nlevel = 2\npaths = '/a'", 4, 9, "route.paths", "a list of paths"),
+        ("[[route]]\nname = 'r'\nlevel = 2\npaths = []", 4, 9, "route.paths", "empty"),
+        ("[[route]]\nname = 'r'\nlevel = 2\npaths = ['/a', '/%61/']", 4, 9, "route.paths", "twice"),
+        ("[[route]]\nname = 'r'\nlevel = 2\npaths = ['a']", 4, 9, "route.paths", "no path"),
+        ("[[route]]\nname = 'r'\nlevel = 2\npaths = ['/a/../b']", 4, 9, "route.paths", "several ways"),
+        ("[[route]]\nname = 'r'\nlevel = 2\npaths = ['/a%2fb']", 4, 9, "route.paths", "several ways"),
+        ("[[route]]\nname = 'r'\nlevel = 2\npaths = ['/a?b=1']", 4, 9, "route.paths", "several ways"),
+        ("[[route]]\nname = 'r'\nlevel = 2\npaths = ['/a*']\nhost = ['b']", 5, 1, "route.host", "did you mean `hosts`?"),
+        ("[[route]]\nname = 'r'\nlevel = 2\nhosts = ['https://a']", 4, 9, "route.hosts", "is no host"),
+        ("[[route]]\nname = 'r'\nlevel = 2\nhosts = ['*.a']", 4, 9, "route.hosts", "app.example.com:8443"),
+        ("[[route]]\nname = 'r'\nlevel = 2\nhttp-methods = ['get']", 4, 16, "route.http-methods", "did you mean `GET`?"),
+        ("[[route]]\nname = 'r'\nlevel = 2\nhttp-methods = ['totp']", 4, 16, "route.http-methods", "no HTTP method"),
+        ("[[route]]\nname = 'r'\nlevel = 2\npaths = ['/a']\nmethods = ['GET']", 5, 1, "route.methods", "no key `methods`"),
+        ("[[route]]\nname = 'r'\nlevel = 2\npaths = ['/a']\n[[route]]\nname = 'r'\nlevel = 2\npaths = ['/b']", 6, 8, "route.name", "already"),
         ("[application-default]\nfail-mode = 'open'", 2, 1, "application-default.fail-mode", "never for all"),
         ("[throttle]\nlock-after = 50\nceiling = 40", 3, 11, "throttle.ceiling", "at least 50"),
         ("[throttle]\nceiling = 5", 2, 11, "throttle.ceiling", "throttle.lock-after = 10"),
@@ -189,4 +209,8 @@ fn hostile_documents_end_in_errors() {
             .help
             .starts_with("at most 64")
     );
+    let routes: String = (0..65)
+        .map(|at| format!("[[route]]\nname = '{at}'\npaths = ['/{at}']\nlevel = 2\n"))
+        .collect();
+    assert_eq!(errors(&routes)[0].help, "at most 64 routes");
 }

@@ -1,7 +1,7 @@
 //! Sessions: judged at every request by how the account and the session stand now.
 
 use super::{Service, StepError, audit};
-use crate::contract::{Claims, Origin, Request, Verdict};
+use crate::contract::{Claims, Context, Fact, Origin, Request, Verdict};
 use crate::store::{AccountId, Name, SessionEnd, SessionId, Standing, Store, StoreError};
 
 impl<S: Store> Service<S> {
@@ -17,7 +17,26 @@ impl<S: Store> Service<S> {
         claims: &Claims,
         request: Request,
     ) -> Result<Verdict, StepError> {
-        let verdict = self.judge(name, session, claims, request);
+        let verdict = self.judge(name, session, claims, request, Vec::new());
+        match &verdict {
+            Ok(verdict) => self.metrics.verdict(verdict),
+            Err(error) => self.metrics.unjudged(error),
+        }
+        verdict
+    }
+
+    /// Judges whether what an app password proved a moment ago is enough for a request of the program that shows it again.
+    ///
+    /// # Errors
+    /// Every one of them denies.
+    pub fn authorize_program(
+        &self,
+        name: &Name,
+        claims: &Claims,
+        request: Request,
+    ) -> Result<Verdict, StepError> {
+        let fact = ("bearer".to_owned(), "program".to_owned());
+        let verdict = self.judge(name, None, claims, request, vec![fact]);
         match &verdict {
             Ok(verdict) => self.metrics.verdict(verdict),
             Err(error) => self.metrics.unjudged(error),
@@ -31,6 +50,7 @@ impl<S: Store> Service<S> {
         session: Option<&SessionId>,
         claims: &Claims,
         mut request: Request,
+        facts: Vec<Fact>,
     ) -> Result<Verdict, StepError> {
         // An account that is gone has no generation that a session could be of.
         let standing = self.standing(name, session)?.unwrap_or(Standing {
@@ -39,7 +59,10 @@ impl<S: Store> Service<S> {
         });
         request.generation = standing.generation;
         request.ended = standing.ended;
-        let context = self.context(self.clock.now()?, &name.tenant, Vec::new(), None);
+        let context = Context {
+            facts,
+            ..self.context(self.clock.now()?, &name.tenant, Vec::new(), None)
+        };
         Ok(self
             .plugin
             .authorize(&self.policy, &context, claims, &request)?)

@@ -1,5 +1,6 @@
 //! `cofactor gateway`.
 
+mod check;
 mod print;
 
 use clap::{Args, Subcommand};
@@ -11,7 +12,8 @@ use super::Failure;
 #[command(after_help = "\
 Examples:
   cofactor gateway print nginx
-  cofactor gateway print caddy --host app.example.com")]
+  cofactor gateway print caddy --host app.example.com
+  cofactor gateway check https://app.example.com/")]
 pub(super) struct GatewayCommand {
     #[command(subcommand)]
     command: Sub,
@@ -20,11 +22,13 @@ pub(super) struct GatewayCommand {
 #[derive(Debug, Subcommand)]
 enum Sub {
     Print(Box<print::Print>),
+    Check(Box<check::Check>),
 }
 
 impl GatewayCommand {
     pub(super) fn run(self) -> Result<(), Failure> {
         match self.command {
+            Sub::Check(it) => it.run(),
             Sub::Print(it) => it.run(),
         }
     }

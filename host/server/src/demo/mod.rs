@@ -91,6 +91,7 @@ impl<S: Store> Demo<S> {
             client_certificate: None,
             ldap: None,
             sessions: None,
+            app_passwords: false,
         };
         let gateways = Gateways::new(&[section], Names::default(), Path::new("."))
             .map_err(DemoError::Configuration)?;

@@ -80,6 +80,10 @@ pub struct GatewaySection {
     /// Absent: it has its own.
     #[serde(default)]
     pub sessions: Option<String>,
+    /// Whether requests without a first factor may show an app password, by HTTP Basic: for programs that cannot ask for a
+    /// second factor. Absent: no.
+    #[serde(default)]
+    pub app_passwords: bool,
 }
 
 /// Which protocol a gateway speaks.
@@ -153,6 +157,8 @@ pub struct Gateway {
     pub first_factor: FirstFactor,
     /// Names the sessions that it opens: its own, or those of several gateways.
     pub sessions: String,
+    /// Whether requests without a first factor may show an app password.
+    pub app_passwords: bool,
     /// Where its connections come from.
     pub peers: Prefixes,
     /// Whether they may also come from the Unix socket.
@@ -215,6 +221,12 @@ impl Gateway {
         }
         let proxies =
             Prefixes::parse(&section.proxies).map_err(|error| problem("proxies", error))?;
+        if section.app_passwords && section.first_factor == first_factor::Kind::Ldap {
+            return Err(problem(
+                "app-passwords",
+                "do not go with first-factor = \"ldap\": both come by HTTP Basic, and the directory would see them; give programs a gateway of their own".into(),
+            ));
+        }
         let sites = section
             .hosts
             .iter()
@@ -257,6 +269,7 @@ impl Gateway {
                 None => name.clone(),
                 Some(shared) => format!("sessions:{shared}"),
             },
+            app_passwords: section.app_passwords,
             trusted: peers.and(&proxies),
             proxies,
             peers,

@@ -11,6 +11,7 @@
 //! | [`site`] | sites, addresses on them, and where a browser may be sent back to |
 //! | [`path`] | paths that everybody reads in the same way |
 //! | [`cookie`] | our cookies |
+//! | [`program`] | programs that show an app password with each request |
 //! | [`session`] | the session in its cookie, and passes that still hold |
 //! | [`credential`] | by what a gateway proves that it is one |
 //! | [`ext_authz`] | the answer to Envoy over gRPC |
@@ -26,6 +27,7 @@ pub mod ext_authz;
 pub mod first_factor;
 pub mod forward_auth;
 pub mod path;
+pub mod program;
 pub mod session;
 pub mod site;
 
@@ -42,6 +44,7 @@ use crate::names::CanonicalName;
 use crate::{log, portal};
 use config::{Gateway, Gateways};
 use cookie::Cookie;
+use program::Programs;
 use session::{Pass, Question, Session, Sessions, instant_text};
 use site::{Address, Site};
 
@@ -53,6 +56,8 @@ pub struct Front<S> {
     pub gateways: Gateways,
     /// Cookies, and the passes that were given for them.
     pub sessions: Sessions,
+    /// What programs have shown a moment ago.
+    programs: Programs,
     /// What the portal needs besides.
     pub(crate) desk: portal::Desk,
 }
@@ -68,10 +73,12 @@ impl<S: Store> Front<S> {
         portal: &portal::PortalSection,
     ) -> Result<Self, StepError> {
         let sessions = Sessions::new(service.sealed_box("session"), service.digest_key("session"));
+        let programs = Programs::new(service.digest_key("program"));
         let desk = portal::Desk::new(&service, portal)?;
         Ok(Self {
             service,
             gateways,
+            programs,
             sessions,
             desk,
         })
@@ -86,7 +93,7 @@ impl<S: Store> Front<S> {
         let name = gateway.account(visit.user);
         let mut weaker = Judgement::None;
         for value in Cookie::Session.values(headers, &visit.target.site) {
-            let question = Question::new(gateway, visit.user, visit.address, value);
+            let question = Question::new(visit, value);
             if let Some(pass) = self.sessions.pass(&question, self.service.now()?)
                 && self.holds(&name, &pass)?
             {
@@ -98,15 +105,7 @@ impl<S: Store> Front<S> {
             let Some(session) = self.sessions.open(gateway, visit.user, value) else {
                 continue;
             };
-            let request = Request {
-                application: gateway.application.clone(),
-                host: visit.target.site.authority().to_owned(),
-                path: visit.target.path().to_owned(),
-                method: visit.method.to_owned(),
-                address: visit.address.map(str::to_owned),
-                generation: 0,
-                ended: false,
-            };
+            let request = visit.request();
             let id = SessionId(session.id);
             weaker = match self
                 .service
@@ -237,6 +236,21 @@ pub struct Visit<'a> {
     pub method: &'a str,
     /// Where the client is; absent is never trusted.
     pub address: Option<&'a str>,
+}
+
+impl Visit<'_> {
+    /// The component's question; how the account stands is the service's to say.
+    pub(crate) fn request(&self) -> Request {
+        Request {
+            application: self.gateway.application.clone(),
+            host: self.target.site.authority().to_owned(),
+            path: self.target.path().to_owned(),
+            method: self.method.to_owned(),
+            address: self.address.map(str::to_owned),
+            generation: 0,
+            ended: false,
+        }
+    }
 }
 
 /// What a request's session is enough for.

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use super::Visit;
 use super::config::Gateway;
 use crate::names::CanonicalName;
 
@@ -119,21 +120,26 @@ fn binding(gateway: &Gateway, user: &CanonicalName) -> Vec<u8> {
     .into_bytes()
 }
 
-/// What a pass was given for: one cookie value of one user at one gateway, from one address.
+/// What a pass was given for: one cookie value of one user at one gateway, from one address, and one place that it asks for.
+/// The component demands more of some places than of others, and which ones belong together is not told: so no pass for
+/// one is used for another.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Question([u8; 32]);
 
 impl Question {
     /// By digest, so that no cookie is kept.
     #[must_use]
-    pub fn new(
-        gateway: &Gateway,
-        user: &CanonicalName,
-        address: Option<&str>,
-        cookie: &str,
-    ) -> Self {
+    pub fn new(visit: &Visit<'_>, cookie: &str) -> Self {
         let mut digest = Sha256::new();
-        for part in [&gateway.name, user.as_str(), address.unwrap_or(""), cookie] {
+        for part in [
+            &visit.gateway.name,
+            visit.user.as_str(),
+            visit.address.unwrap_or(""),
+            cookie,
+            visit.target.site.authority(),
+            visit.target.path(),
+            visit.method,
+        ] {
             digest.update(part);
             digest.update([0]);
         }
@@ -235,6 +241,7 @@ pub(crate) mod tests {
     use cofactor_runtime::seal::KeyRing;
 
     use super::*;
+    use crate::gateway::site::Address;
     use crate::names::Names;
 
     pub(crate) fn gateway(name: &str) -> Gateway {
@@ -328,13 +335,31 @@ pub(crate) mod tests {
             level: text.clone(),
             verified: text,
         });
-        let ask =
-            |name: &str, address| Question::new(&gateway(name), &user("alice"), address, "cookie");
-        let question = ask("one", Some("192.0.2.1"));
+        let ask = |name: &str, address, method: &str, target: &str| {
+            let visit = Visit {
+                gateway: &gateway(name),
+                user: &user("alice"),
+                target: &Address::parse(target).unwrap(),
+                method,
+                address,
+            };
+            Question::new(&visit, "cookie")
+        };
+        let here = Some("192.0.2.1");
+        let question = ask("one", here, "GET", "https://a.example/x?y");
         sessions.keep(question, Arc::clone(&pass));
         assert!(sessions.pass(&question, 99).is_some());
-        assert!(sessions.pass(&ask("two", Some("192.0.2.1")), 99).is_none());
-        assert!(sessions.pass(&ask("one", None), 99).is_none());
+        let other_query = ask("one", here, "GET", "https://a.example/x?z");
+        assert!(sessions.pass(&other_query, 99).is_some());
+        for other in [
+            ask("two", here, "GET", "https://a.example/x"),
+            ask("one", None, "GET", "https://a.example/x"),
+            ask("one", here, "POST", "https://a.example/x"),
+            ask("one", here, "GET", "https://b.example/x"),
+            ask("one", here, "GET", "https://a.example/x/admin"),
+        ] {
+            assert!(sessions.pass(&other, 99).is_none());
+        }
         assert!(sessions.pass(&question, 100).is_none());
     }
 

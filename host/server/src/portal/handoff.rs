@@ -16,6 +16,7 @@
 //! An address that is stolen on the way is of no use in another browser, and one that is sent to somebody is of no use
 //! in theirs (CH-02).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -28,15 +29,14 @@ use super::page::{Trouble, redirect, with_cookie};
 use super::ticket::{Stage, Ticket};
 use super::visitor::{Browser, STAY, Visitor, own_site, random_id};
 use super::{answer as respond, parameter, path, sign_in};
-use crate::gateway::Front;
-use crate::gateway::config::{Gateway, Portal, RESERVED};
+use crate::gateway::config::{Portal, RESERVED};
 use crate::gateway::cookie::Cookie;
 use crate::gateway::session::Session;
 use crate::gateway::site::{Address, return_address};
-use crate::names::CanonicalName;
+use crate::gateway::{Front, Visit};
 
 /// The longest way back that goes into an address: nginx has room for 4 KiB of headers unless told otherwise, and each
-/// octet may take three. A longer one leads to the site's first page.
+/// octet may take three. A longer one loses its query, or leads to the site's first page.
 const LONGEST_BACK: usize = 1024;
 
 /// How long the names of a user's groups may be together, in octets: they travel in an address and in a cookie.
@@ -46,20 +46,23 @@ const LONGEST_GROUPS: usize = 1024;
 #[must_use]
 pub fn way_in<S: Store>(
     front: &Front<S>,
-    gateway: &Gateway,
-    user: &CanonicalName,
-    target: &Address,
+    visit: &Visit<'_>,
     headers: &HeaderMap,
 ) -> Option<(String, Option<HeaderValue>)> {
-    let wanted = target.way_back();
-    let back = if wanted.len() > LONGEST_BACK || target.path().starts_with(RESERVED) {
-        "/"
-    } else {
-        &wanted
-    };
+    let Visit {
+        gateway,
+        user,
+        target,
+        ..
+    } = visit;
+    let back = back(target);
     match &gateway.portal {
         Portal::Reserved => Some((
-            format!("{}{}", target.site, sign_in::address(back, false)),
+            format!(
+                "{}{}",
+                target.site,
+                sign_in::address_for(&back, visit.method)
+            ),
             None,
         )),
         Portal::Own(site) => {
@@ -70,6 +73,7 @@ pub fn way_in<S: Store>(
                 gateway: gateway.name.clone(),
                 user: user.as_str().to_owned(),
                 back: format!("{}{back}", target.site),
+                method: visit.method.to_owned(),
                 browser: browser.digest(&front.desk.binding),
                 portal_browser: Vec::new(),
                 groups: Vec::new(),
@@ -79,6 +83,25 @@ pub fn way_in<S: Store>(
             let location = format!("{site}{}?ticket={text}", path("begin"));
             Some((location, browser.cookie(&target.site)))
         }
+    }
+}
+
+/// Path and query to go back to; without the query, or to the first page, where that would be too long.
+fn back(target: &Address) -> Cow<'_, str> {
+    let whole = target.way_back();
+    if target.path().starts_with(RESERVED) {
+        return "/".into();
+    }
+    if whole.len() <= LONGEST_BACK {
+        return whole;
+    }
+    let path = Address {
+        site: target.site.clone(),
+        target: target.path().to_owned(),
+    };
+    match path.way_back() {
+        path if path.len() <= LONGEST_BACK => path.into_owned().into(),
+        _ => "/".into(),
     }
 }
 

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`visitor`] | who looks at a page, told by the gateway or handed over |
 //! | [`sign_in`] | where a sign-in begins, and where each outcome leads |
+//! | [`demand`] | what a sign-in has to reach |
 //! | [`challenge`] | what asks for a code, a passkey, a PIN, or another method |
 //! | [`wait`] | what waits for an answer from elsewhere |
 //! | [`enrol`], [`confirm`] | setting up a device, and what is handed out for it |
@@ -21,6 +22,7 @@
 mod challenge;
 mod change;
 mod confirm;
+mod demand;
 mod devices;
 mod enrol;
 mod field;

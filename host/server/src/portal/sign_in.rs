@@ -4,7 +4,7 @@ use axum::http::header::HeaderMap;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
-use cofactor_runtime::contract::{Action, Instant, Outcome, SignIn, StepUp, Surface};
+use cofactor_runtime::contract::{Action, Instant, Outcome, SignIn, Surface};
 use cofactor_runtime::service::Settled;
 use cofactor_runtime::store::Store;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -12,9 +12,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use super::form::{self, Journey, Posted};
 use super::page::{Trouble, redirect, with_browser, with_cookie};
 use super::visitor::{Visitor, random_id};
-use super::{challenge, enrol, handoff, once, parameter, path, wait};
+use super::{challenge, demand, enrol, handoff, once, parameter, path, wait};
 use crate::gateway::config::RESERVED;
 use crate::gateway::cookie::Cookie;
+use crate::gateway::forward_auth::asked::registered;
 use crate::gateway::session::Session;
 use crate::gateway::site::{Address, return_address};
 use crate::gateway::{Front, Judgement, Visit};
@@ -28,6 +29,8 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/');
 /// The longest device token that the contract lets through to the component, in octets.
 const LONGEST_TOKEN: usize = 512;
+/// How a browser goes to a page.
+const GET: &str = "GET";
 /// The level of any second factor.
 const SECOND_FACTOR: u8 = 2;
 
@@ -35,6 +38,15 @@ const SECOND_FACTOR: u8 = 2;
 pub(super) fn address(back: &str, again: bool) -> String {
     let again = if again { "again=1&" } else { "" };
     format!("{}?{again}{}", path(""), leading(back))
+}
+
+/// The address of the challenge that a request to `back` needs.
+pub(super) fn address_for(back: &str, method: &str) -> String {
+    let of = match method {
+        "GET" | "HEAD" => String::new(),
+        _ => format!("rm={method}&"),
+    };
+    format!("{}?{of}{}", path(""), leading(back))
 }
 
 /// The parameter that leads back to `back`.
@@ -54,7 +66,8 @@ pub(super) async fn begin<S: Store>(front: &Front<S>, parts: &Parts) -> Result<R
             ..SignIn::new(Surface::REDIRECT)
         }
     } else {
-        match sign_in(front, &visitor, &back, &parts.headers)? {
+        let method = method(&visitor, parameter(parts, "rm").as_deref());
+        match sign_in(front, &visitor, (method, &back), &parts.headers)? {
             Ok(sign_in) => sign_in,
             Err(renewed) => return leave(front, &visitor, renewed, None, &back, &parts.headers),
         }
@@ -69,7 +82,7 @@ pub(super) async fn begin<S: Store>(front: &Front<S>, parts: &Parts) -> Result<R
 pub(super) async fn snooze<S: Store>(posted: &Posted<S>) -> Result<Response, Trouble> {
     let Posted { front, visitor, .. } = posted;
     let back = &posted.token.back;
-    match sign_in(front, visitor, back, &posted.headers)? {
+    match sign_in(front, visitor, (GET, back), &posted.headers)? {
         Ok(sign_in) => posted.settle(posted.step(Action::Snooze(sign_in)).await?),
         Err(renewed) => leave(front, visitor, renewed, None, back, &posted.headers),
     }
@@ -87,26 +100,34 @@ pub(super) fn looked_at(parts: &Parts) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// The sign-in that it takes to get to `back`; none, but perhaps a session that was renewed, where the present one is enough.
+/// The HTTP method that the sign-in is for. Whoever writes another one into the address is asked for what that one needs, and
+/// gets no further with it.
+fn method(visitor: &Visitor, told: Option<&str>) -> &'static str {
+    let told = match &visitor.ticket {
+        Some(ticket) => Some(ticket.method.as_str()),
+        None => told,
+    };
+    told.and_then(registered).unwrap_or(GET)
+}
+
+/// The sign-in that it takes to make this request, method and address; none, but perhaps a session that was renewed, where the present one is enough.
 fn sign_in<S: Store>(
     front: &Front<S>,
     visitor: &Visitor,
-    back: &str,
+    (method, back): (&str, &str),
     headers: &HeaderMap,
 ) -> Result<Result<SignIn, Option<Session>>, Trouble> {
-    let needed = match judge(front, visitor, back, headers)? {
+    let target = target(visitor, back);
+    let visit = visit(visitor, &target, method);
+    let needed = match front.judge(&visit, headers)? {
         Judgement::Pass { renewed, .. } => return Ok(Err(renewed.map(|session| *session))),
-        Judgement::StepUp(step_up) => step_up,
+        Judgement::StepUp(step_up) => Some(step_up),
         // A session that was ended is no reason not to begin another.
-        Judgement::Deny(_) | Judgement::None => StepUp {
-            level: 0,
-            max_age: None,
-            reason: String::new(),
-        },
+        Judgement::Deny(_) | Judgement::None => demand::beyond(front, &visit)?,
     };
     Ok(Ok(SignIn {
-        required_level: needed.level,
-        max_age: needed.max_age,
+        required_level: needed.as_ref().map_or(0, |step_up| step_up.level),
+        max_age: needed.and_then(|step_up| step_up.max_age),
         device_token: Cookie::Device
             .values(headers, &visitor.site)
             .find(|token| (1..=LONGEST_TOKEN).contains(&token.len()))
@@ -197,18 +218,26 @@ pub(super) fn judge<S: Store>(
     to: &str,
     headers: &HeaderMap,
 ) -> Result<Judgement, Trouble> {
-    let target = Address {
+    let target = target(visitor, to);
+    Ok(front.judge(&visit(visitor, &target, GET), headers)?)
+}
+
+/// An address, or a path on the site that is looked at.
+fn target(visitor: &Visitor, to: &str) -> Address {
+    Address::parse(to).unwrap_or_else(|| Address {
         site: visitor.site.clone(),
-        target: Address::parse(to).map_or_else(|| to.to_owned(), |address| address.target),
-    };
-    let visit = Visit {
+        target: to.to_owned(),
+    })
+}
+
+fn visit<'a>(visitor: &'a Visitor, target: &'a Address, method: &'a str) -> Visit<'a> {
+    Visit {
         gateway: &visitor.gateway,
         user: &visitor.user,
-        target: &target,
-        method: "GET",
+        target,
+        method,
         address: visitor.address.as_deref(),
-    };
-    Ok(front.judge(&visit, headers)?)
+    }
 }
 
 /// Where the browser goes afterwards: what it asked for, if that is on the gateway's sites and not this page itself.

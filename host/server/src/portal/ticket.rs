@@ -53,6 +53,9 @@ pub(crate) struct Ticket {
     pub(super) user: String,
     /// Where the browser came from and goes back to: an absolute address on one of the gateway's sites.
     pub(super) back: String,
+    /// The HTTP method of the request that it is for.
+    #[serde(default)]
+    pub(super) method: String,
     /// The browser on the guarded site, by digest.
     #[serde(with = "cofactor_runtime::contract::bytes")]
     pub(super) browser: Vec<u8>,
@@ -215,6 +218,7 @@ mod tests {
             gateway: "one".into(),
             user: "alice".into(),
             back: "https://a.example/".into(),
+            method: "GET".into(),
             browser: vec![2; 32],
             portal_browser: Vec::new(),
             groups: Vec::new(),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use cofactor_runtime::clock::{Clock, SystemClock};
 use cofactor_runtime::contract::{
-    Action, Context, Event, Explanation, Key, Origin, Risk, RiskLevel, SignIn, Surface,
+    Action, Context, Event, Explanation, Fact, Key, Origin, Risk, RiskLevel, SignIn, Surface,
 };
 use cofactor_runtime::plugin::PluginError;
 use cofactor_runtime::store::Name;
@@ -13,6 +13,7 @@ use cofactor_runtime::store::Name;
 use super::super::report::report;
 use super::super::{Exit, Failure, existing, input, open_service, output, wait};
 use crate::config::Config;
+use crate::gateway::site::Address;
 use crate::serve;
 
 /// Say which rule of a policy decides about a sign-in, and why
@@ -27,6 +28,7 @@ use crate::serve;
 Examples:
   cofactor policy explain policy.toml --user alice --application wiki --address 192.0.2.7
   cofactor policy explain policy.toml --user alice --application payroll --groups staff,admins --risk high --level 3
+  cofactor policy explain policy.toml --user alice --application wiki --url https://wiki.example.com/admin --http-method POST
   cofactor policy explain policy.toml --user alice --application wiki --config cofactor.toml --json | jq .verdict")]
 pub(super) struct Explain {
     /// The policy document (TOML); `-` reads standard input.
@@ -59,6 +61,12 @@ pub(super) struct Explain {
     /// What the user is asked to confirm.
     #[arg(long, value_name = "TEXT")]
     transaction: Option<String>,
+    /// What was asked for: an address of the application. Without it no route of the policy counts.
+    #[arg(long, value_name = "URL", value_parser = address)]
+    url: Option<Address>,
+    /// With which HTTP method.
+    #[arg(long, value_name = "METHOD", default_value = "GET", requires = "url")]
+    http_method: String,
     /// Look at the account in the database of this configuration.
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -127,7 +135,7 @@ impl Explain {
             observed: Vec::new(),
             write_version: 0,
             refuse_before: 0,
-            facts: Vec::new(),
+            facts: self.facts(),
         };
         let event = self.event(self.user.clone())?;
         plugin
@@ -151,9 +159,22 @@ impl Explain {
         };
         let (service, _in_use) = open_service(&config)?;
         let event = self.event(name.user.clone())?;
-        let explanation = wait(service.explain(&name, event))?;
+        let explanation = wait(service.explain(&name, event, self.facts()))?;
         service.store().close();
         Ok(explanation?)
+    }
+
+    /// What the sign-in is for, by the names that the component knows.
+    fn facts(&self) -> Vec<Fact> {
+        let Some(url) = &self.url else {
+            return Vec::new();
+        };
+        let fact = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        vec![
+            fact("request-host", url.site.authority()),
+            fact("request-method", &self.http_method),
+            fact("request-path", url.path()),
+        ]
     }
 
     fn event(&self, user: String) -> Result<Event, Failure> {
@@ -185,6 +206,16 @@ impl Explain {
             }),
         })
     }
+}
+
+/// An address of which the contract can tell the path in a fact.
+fn address(text: &str) -> Result<Address, String> {
+    const LONGEST: usize = 256;
+    Address::parse(text)
+        .filter(|address| address.path().len() <= LONGEST)
+        .ok_or_else(|| {
+            "expected an address such as https://app.example.com/admin, with a path of at most 256 octets".to_owned()
+        })
 }
 
 fn random() -> Result<[u8; 64], Failure> {

@@ -2,16 +2,17 @@
 
 use axum::http::header::ACCEPT;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use cofactor_runtime::contract::StepUp;
 use cofactor_runtime::service::StepError;
 use cofactor_runtime::store::Store;
 
-use super::Answer;
 use super::asked::Asked;
+use super::{Answer, challenge};
 use crate::gateway::caller::{Caller, CallerError};
 use crate::gateway::config::AmbiguousPaths;
 use crate::gateway::first_factor::IdentityError;
+use crate::gateway::program::{self, Admission, Credentials};
 use crate::gateway::{Front, Judgement, Visit};
-use crate::names::CanonicalName;
 use crate::portal;
 
 /// What `caller` is to do with a request for `asked` that came with `headers`: the client's own, and what its gateway
@@ -34,6 +35,9 @@ pub async fn decide<S: Store>(
     };
     let identity = match caller.identity(&front.gateways, headers, now).await {
         Ok(Some(identity)) => identity,
+        Ok(None) if caller.gateway.app_passwords => {
+            return of_program(front, caller, asked, headers).await;
+        }
         Ok(None) => {
             // The first factor comes first: there is nobody to ask for a second one.
             tracing::info!(gateway = caller.gateway.name, "no first factor");
@@ -66,10 +70,52 @@ pub async fn decide<S: Store>(
             Answer::Denied
         }
         // The portal could not ask for a second factor: what it asks has to be written down.
-        Ok(Judgement::StepUp(_) | Judgement::None) => passed_open(front, &visit)
-            .unwrap_or_else(|| second_factor(front, caller, asked, user, headers)),
+        Ok(Judgement::StepUp(needed)) => passed_open(front, &visit)
+            .unwrap_or_else(|| second_factor(front, &visit, Some(&needed), headers)),
+        Ok(Judgement::None) => passed_open(front, &visit)
+            .unwrap_or_else(|| second_factor(front, &visit, None, headers)),
         Err(error @ StepError::Unavailable(_)) => {
             passed_open(front, &visit).unwrap_or_else(|| failure(front, caller, &error))
+        }
+        Err(error) => failure(front, caller, &error),
+    }
+}
+
+/// The answer to a program, which has nobody who could be asked: what it shows is enough, or it is told what to show. It is never
+/// let through without.
+async fn of_program<S: Store>(
+    front: &Front<S>,
+    caller: &Caller,
+    asked: &Asked,
+    headers: &HeaderMap,
+) -> Answer {
+    let gateway = &caller.gateway;
+    let unknown = || Answer::FirstFactorMissing {
+        challenge: program::challenge(gateway),
+    };
+    let Some(credentials) = Credentials::shown(headers, &front.gateways.names) else {
+        return unknown();
+    };
+    let visit = Visit {
+        gateway,
+        user: &credentials.user,
+        target: &asked.target,
+        method: asked.method,
+        address: caller.address.as_deref(),
+    };
+    match front.admit(&visit, &credentials).await {
+        Ok(Admission::Pass(pass)) => Answer::Allowed { pass, cookie: None },
+        Ok(Admission::StepUp(needed)) => Answer::SecondFactorMissing {
+            challenge: challenge::step_up(&needed),
+        },
+        Ok(Admission::Deny(denial)) => {
+            let reason = denial.internal_reason;
+            tracing::info!(gateway = gateway.name, reason, "denied a program");
+            Answer::Denied
+        }
+        Ok(Admission::Refused) => {
+            tracing::info!(gateway = gateway.name, "a program's password is none");
+            unknown()
         }
         Err(error) => failure(front, caller, &error),
     }
@@ -146,19 +192,20 @@ fn passed_open<S: Store>(front: &Front<S>, visit: &Visit<'_>) -> Option<Answer> 
     Some(Answer::PassedOpen { user })
 }
 
-/// For a browser that asks for a page the way to the portal; nothing else is sent to one (FA-08).
+/// For a browser that asks for a page the way to the portal; nothing else is sent to one (FA-08). `needed` is what a session
+/// that there is falls short of.
 fn second_factor<S: Store>(
     front: &Front<S>,
-    caller: &Caller,
-    asked: &Asked,
-    user: &CanonicalName,
+    visit: &Visit<'_>,
+    needed: Option<&StepUp>,
     headers: &HeaderMap,
 ) -> Answer {
     if !asks_for_a_page(headers) {
-        return Answer::SecondFactorMissing;
+        return Answer::SecondFactorMissing {
+            challenge: needed.and_then(challenge::step_up),
+        };
     }
-    let way = portal::way_in(front, &caller.gateway, user, &asked.target, headers);
-    let Some((location, cookie)) = way else {
+    let Some((location, cookie)) = portal::way_in(front, visit, headers) else {
         return Answer::Failed;
     };
     match HeaderValue::try_from(location) {
@@ -167,7 +214,7 @@ fn second_factor<S: Store>(
             location,
             cookie,
             // A browser takes the method along for 302 but for POST, and for 303 never (RFC 9110, section 15.4).
-            status: match asked.method {
+            status: match visit.method {
                 "GET" | "HEAD" => StatusCode::FOUND,
                 _ => StatusCode::SEE_OTHER,
             },

@@ -23,6 +23,7 @@ pub mod haproxy;
 pub mod nginx;
 pub mod traefik;
 
+mod challenge;
 mod decide;
 
 use std::sync::Arc;
@@ -83,10 +84,13 @@ pub enum Answer {
         status: StatusCode,
     },
     /// The session is not enough, and whoever asks has no use for a page (FA-08).
-    SecondFactorMissing,
+    SecondFactorMissing {
+        /// `WWW-Authenticate`: what would be enough, where there is a session.
+        challenge: Option<HeaderValue>,
+    },
     /// There is nobody to ask for a second factor.
     FirstFactorMissing {
-        /// What the client is asked for, where it is not the proxy that asks.
+        /// `WWW-Authenticate`: what the client is asked for, where it is not the proxy that asks.
         challenge: Option<HeaderValue>,
     },
     /// Never enough, not a gateway, or not a user name.
@@ -106,7 +110,9 @@ impl Answer {
         match self {
             Self::Allowed { .. } | Self::PassedOpen { .. } => StatusCode::OK,
             Self::ToPortal { status, .. } => *status,
-            Self::SecondFactorMissing | Self::FirstFactorMissing { .. } => StatusCode::UNAUTHORIZED,
+            Self::SecondFactorMissing { .. } | Self::FirstFactorMissing { .. } => {
+                StatusCode::UNAUTHORIZED
+            }
             Self::Denied => StatusCode::FORBIDDEN,
             Self::Malformed => StatusCode::BAD_REQUEST,
             Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
@@ -135,17 +141,20 @@ impl Answer {
         }
     }
 
-    /// What the browser is told: where to go, and a cookie.
+    /// What the client is told: where to go, a cookie, or how to come back.
     #[must_use]
     pub fn for_browser(&self) -> Vec<(HeaderName, HeaderValue)> {
         let (location, cookie) = match self {
+            Self::SecondFactorMissing { challenge } | Self::FirstFactorMissing { challenge } => {
+                let challenge = challenge.iter();
+                return challenge
+                    .map(|challenge| (WWW_AUTHENTICATE, challenge.clone()))
+                    .collect();
+            }
             Self::Allowed { cookie, .. } => (None, cookie),
             Self::ToPortal {
                 location, cookie, ..
             } => (Some(location), cookie),
-            Self::FirstFactorMissing {
-                challenge: Some(challenge),
-            } => return vec![(WWW_AUTHENTICATE, challenge.clone())],
             _ => return Vec::new(),
         };
         let location = location.map(|location| (LOCATION, location.clone()));
