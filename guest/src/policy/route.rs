@@ -3,7 +3,7 @@
 //! An entry is: name; level; maximum age; hosts; paths, with `=` before those that stand for themselves alone; HTTP methods;
 //! applications.
 
-use super::document::Entry;
+use super::entry::Entry;
 use super::presets::LEVEL_3;
 use super::report::{Report, listed, nearest, quoted};
 use super::sections::{Entries, Malformed, Texts, age, put};
