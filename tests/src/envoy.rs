@@ -189,7 +189,7 @@ impl Envoy {
     /// # Errors
     /// Where it does not tell.
     pub fn counted(&self) -> anyhow::Result<BTreeMap<String, u64>> {
-        self.stats("http.intranet.ext_authz.")
+        self.stats("http.guarded.ext_authz.")
             .or_else(|_| self.stats("ext_authz."))
     }
 
@@ -266,7 +266,12 @@ fn configuration(
     let mut text = block(page, "yaml", "static_resources:")?;
     let at = |port: u16| format!("port_value: {port} }}");
     let mut swaps: Vec<(String, String)> = ports.map(|(from, to)| (at(from), at(to))).into();
+    let [(_, port), ..] = ports;
     swaps.extend([
+        (
+            "[\"127.0.0.1:8080\"]".to_owned(),
+            format!("[\"127.0.0.1:{port}\"]"),
+        ),
         (
             "/etc/envoy/cofactor.htpasswd".to_owned(),
             folder.join("htpasswd").display().to_string(),
@@ -325,7 +330,7 @@ fn certificates(page: &str, proof: Proof) -> anyhow::Result<Vec<(String, String)
         .into();
     for secret in [
         "                initial_metadata:\n                - { key: x-cofactor-secret, value: \"change-me-to-a-long-random-text\" }\n",
-        "                - header: { key: x-cofactor-secret, value: \"change-me-to-a-long-random-text\" }\n                  append_action: OVERWRITE_IF_EXISTS_OR_ADD\n",
+        "                request_headers_to_add:\n                - header: { key: x-cofactor-secret, value: \"change-me-to-a-long-random-text\" }\n                  append_action: OVERWRITE_IF_EXISTS_OR_ADD\n",
     ] {
         swaps.push((secret.to_owned(), String::new()));
     }

@@ -1,10 +1,12 @@
 //! Envoy: its whole configuration is printed.
 
-use super::Place;
+use super::{Place, with};
 use crate::program::Running;
 
 pub(super) fn start(place: &Place<'_>) -> anyhow::Result<Running> {
-    let file = place.write("envoy.yaml", &place.printed("envoy.yaml")?)?;
+    // A busy machine needs more than what is good for a service.
+    let text = with(&place.printed("envoy.yaml")?, "timeout: 0.2s", "timeout: 5s")?;
+    let file = place.write("envoy.yaml", &text)?;
     Running::start(
         place
             .command()?

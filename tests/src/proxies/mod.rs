@@ -26,8 +26,10 @@ use crate::server::{Server, Setup};
 pub enum Proxy {
     /// nginx, by `auth_request`.
     Nginx,
-    /// Envoy, by `ext_authz` over HTTP.
+    /// Envoy, by `ext_authz` over gRPC.
     Envoy,
+    /// Envoy, by `ext_authz` over HTTP.
+    EnvoyHttp,
     /// Caddy, by `forward_auth`.
     Caddy,
     /// Traefik, by `ForwardAuth`.
@@ -38,25 +40,41 @@ pub enum Proxy {
 
 /// What everybody's password is.
 pub const PASSWORD: &str = "alice's password";
-/// How many people the first factor knows: see [`Guarded::somebody`].
+/// Somebody whom a policy may treat in another way.
+pub const TRUSTED: &str = "trusted";
+/// How many other people the first factor knows: see [`Guarded::somebody`].
 const PEOPLE: usize = 40;
 
 impl Proxy {
     /// All of them, in the order of the table.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Nginx,
         Self::Envoy,
+        Self::EnvoyHttp,
         Self::Caddy,
         Self::Traefik,
         Self::Haproxy,
     ];
 
-    /// What it is called, at `cofactor gateway print` as well.
+    /// What the table calls it.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Envoy => "Envoy, gRPC",
+            Self::EnvoyHttp => "Envoy, HTTP",
+            Self::Nginx => "nginx",
+            Self::Caddy => "Caddy",
+            Self::Traefik => "Traefik",
+            Self::Haproxy => "HAProxy",
+        }
+    }
+
+    /// Its program, and what `cofactor gateway print` calls it.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Nginx => "nginx",
-            Self::Envoy => "envoy",
+            Self::Envoy | Self::EnvoyHttp => "envoy",
             Self::Caddy => "caddy",
             Self::Traefik => "traefik",
             Self::Haproxy => "haproxy",
@@ -68,7 +86,7 @@ impl Proxy {
     pub fn file(self) -> &'static str {
         match self {
             Self::Nginx => "nginx.conf",
-            Self::Envoy => "envoy.yaml",
+            Self::Envoy | Self::EnvoyHttp => "envoy.yaml",
             Self::Caddy => "Caddyfile",
             Self::Traefik => "cofactor.yml",
             Self::Haproxy => "haproxy.cfg",
@@ -82,6 +100,7 @@ impl Proxy {
     pub fn printed(self, arguments: &[&str]) -> anyhow::Result<String> {
         let output = Command::new(own("cofactor")?)
             .args(["gateway", "print", self.name()])
+            .args(matches!(self, Self::EnvoyHttp).then_some("--over=http"))
             .args(arguments)
             .output()?;
         if !output.status.success() {
@@ -95,7 +114,7 @@ impl Proxy {
         // Hashes of the one password, in the forms that each of them reads; quick ones.
         match self {
             Self::Nginx => format!("{name}:{{PLAIN}}{PASSWORD}\n"),
-            Self::Envoy => format!("{name}:{{SHA}}m764xr0G+FhqxYWSAmECnr0Qnkg=\n"),
+            Self::Envoy | Self::EnvoyHttp => format!("{name}:{{SHA}}m764xr0G+FhqxYWSAmECnr0Qnkg=\n"),
             Self::Caddy => format!("{name} {BCRYPT}\n"),
             Self::Traefik => format!("{name}:{BCRYPT}\n"),
             Self::Haproxy => format!("{name}:{SHA_512}\n"),
@@ -157,7 +176,8 @@ impl Guarded {
             ..Setup::default()
         })?;
         let application = Application::start()?;
-        let users: String = (0..PEOPLE).map(|at| proxy.user(&person(at))).collect();
+        let people = (0..PEOPLE).map(person).chain([TRUSTED.to_owned()]);
+        let users: String = people.map(|name| proxy.user(&name)).collect();
         fs::write(folder.path().join("users"), users)?;
         let place = Place {
             program,
@@ -167,6 +187,7 @@ impl Guarded {
             arguments: [
                 ("--host", host),
                 ("--cofactor", format!("127.0.0.1:{}", server.web())),
+                ("--grpc", format!("127.0.0.1:{}", server.grpc())),
                 ("--application", format!("127.0.0.1:{}", application.port())),
                 ("--secret-file", shown(&server.folder().join(secret))),
                 ("--users", shown(&folder.path().join("users"))),
@@ -174,7 +195,7 @@ impl Guarded {
         };
         let mut process = match proxy {
             Proxy::Nginx => nginx::start(&place),
-            Proxy::Envoy => envoy::start(&place),
+            Proxy::Envoy | Proxy::EnvoyHttp => envoy::start(&place),
             Proxy::Caddy => caddy::start(&place),
             Proxy::Traefik => traefik::start(&place),
             Proxy::Haproxy => haproxy::start(&place),
@@ -253,7 +274,7 @@ struct Place<'a> {
     folder: &'a Path,
     proxy: Proxy,
     options: &'a [&'a str],
-    arguments: [(&'static str, String); 5],
+    arguments: [(&'static str, String); 6],
 }
 
 impl Place<'_> {

@@ -45,7 +45,7 @@ pub(super) fn figures(quick: bool) -> anyhow::Result<Vec<Figure>> {
     let allowed =
         "                direct_response: { status: 200, body: { inline_string: \"ok\" } }\n";
     let route = (
-        "                route: { cluster: intranet }\n".to_owned(),
+        "                route: { cluster: application }\n".to_owned(),
         allowed.to_owned(),
     );
     let unasked = format!(

@@ -134,7 +134,7 @@ fn a_renewed_session_goes_to_the_browser_beside_the_applications_cookies() -> Te
     // The application sets a cookie of its own.
     let site = Site {
         edits: vec![(
-            "                route: { cluster: intranet }\n".into(),
+            "                route: { cluster: application }\n".into(),
             "                direct_response: { status: 200, body: { inline_string: \"in\" } }\n                \
              response_headers_to_add:\n                - header: { key: set-cookie, value: \"theme=dark\" }\n"
                 .into(),

@@ -11,6 +11,7 @@ use crate::Tested;
 fn the_pages_show_what_the_command_prints() -> Tested {
     for (proxy, files) in [
         (Proxy::Nginx, &["nginx.conf"][..]),
+        (Proxy::Envoy, &["envoy.yaml", "cofactor.toml"]),
         (Proxy::Caddy, &["Caddyfile", "cofactor.toml"]),
         (
             Proxy::Traefik,

@@ -13,7 +13,7 @@ use cofactor_tests::authenticator::Authenticator;
 use cofactor_tests::hostile::Hostile;
 use cofactor_tests::http::{Answer, answers, exchange};
 use cofactor_tests::program::wait_for;
-use cofactor_tests::proxies::{Guarded, PASSWORD};
+use cofactor_tests::proxies::{Guarded, PASSWORD, TRUSTED};
 use cofactor_tests::visitor::Visitor;
 
 use super::{signed_in, since, visitor, with_device};
@@ -23,13 +23,14 @@ use crate::{answer, is_application, sign_in};
 pub(super) type Row = (&'static str, fn(&mut Guarded) -> anyhow::Result<String>);
 
 /// In the order of the table. The last ones bring the host down.
-pub(super) const ROWS: [Row; 20] = [
+pub(super) const ROWS: [Row; 21] = [
     ("first factor missing", first_factor_missing),
     ("not signed in", not_signed_in),
     ("enrolment", enrolment),
     ("challenge, right code", right_code),
     ("wrong code", wrong_code),
     ("the same code again", same_code),
+    ("step-up on one route", step_up),
     ("XHR, programs", programs),
     ("POST, not signed in", post_not_signed_in),
     ("POST, signed in", post_signed_in),
@@ -147,6 +148,39 @@ fn same_code(site: &mut Guarded) -> anyhow::Result<String> {
     let refused = answer(&mut elsewhere, &page, &code)?;
     ensure!(!is_application(&elsewhere.visit("/")?));
     Ok(refused.answer.status.to_string())
+}
+
+fn step_up(site: &mut Guarded) -> anyhow::Result<String> {
+    site.server.enrol(TRUSTED, crate::SECRET)?;
+    let (mut who, mut phone) = (
+        Visitor::with_password(site.port, TRUSTED, PASSWORD),
+        crate::phone(),
+    );
+    let level = |site: &Guarded| {
+        let asked = site.application.asked();
+        asked
+            .last()
+            .map(|asked| asked.all("x-cofactor-level").join(" "))
+    };
+    ensure!(is_application(&who.visit("/")?), "not let in");
+    ensure!(level(site).as_deref() == Some("1"), "{:?}", level(site));
+    let before = site.application.asked().len();
+    let json = ("Accept", "application/json");
+    let program = who.request("GET", "/admin/users", &[json], "")?;
+    ensure!(program.status == 401, "{}", program.status);
+    let challenge = program.header("www-authenticate").unwrap_or_default();
+    ensure!(
+        challenge.contains("error=\"insufficient_user_authentication\"")
+            && challenge.contains("acr_values=\"urn:cofactor:level:2\""),
+        "{challenge}"
+    );
+    ensure!(who.get("/admin/users")?.status != 200);
+    ensure!(since(site, before).is_empty());
+    let page = sign_in(&mut who, &mut phone, "/admin/users?page=2")?;
+    ensure!(is_application(&page), "{}", page.text());
+    ensure!(page.address == who.absolute("/admin/users?page=2"));
+    ensure!(level(site).as_deref() == Some("2"), "{:?}", level(site));
+    Ok("asks, and back at the address".to_owned())
 }
 
 /// FA-08.

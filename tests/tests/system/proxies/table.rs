@@ -9,6 +9,18 @@ use cofactor_tests::proxies::{Guarded, Proxy};
 use super::rows::ROWS;
 use crate::{PATIENT, Tested};
 
+/// One user is let in on the password alone, but not to one part of the site.
+const ROUTE: &str = "
+[[rule]]
+name = 'trusted'
+users = ['trusted']
+then = 'skip'
+[[route]]
+name = 'administration'
+paths = ['/admin']
+level = 2
+";
+
 #[test]
 fn fa_01_fa_02_fa_03_fa_04_fa_05_fa_08_fa_09_fa_12_fa_14_at_every_proxy_as_the_readme_says()
 -> Tested {
@@ -53,14 +65,14 @@ fn fa_01_fa_02_fa_03_fa_04_fa_05_fa_08_fa_09_fa_12_fa_14_at_every_proxy_as_the_r
 
 /// What happened at this proxy, row by row.
 fn column(proxy: Proxy) -> anyhow::Result<Vec<String>> {
-    let Some(mut site) = Guarded::start(proxy, PATIENT)? else {
+    let Some(mut site) = Guarded::start(proxy, &format!("{PATIENT}{ROUTE}"))? else {
         return Ok(Vec::new());
     };
     Ok(ROWS
         .iter()
         .map(|(title, run)| match run(&mut site) {
             Ok(cell) => cell,
-            Err(error) => format!("FAILED {} {title}: {error:#}", proxy.name()),
+            Err(error) => format!("FAILED {} {title}: {error:#}", proxy.title()),
         })
         .collect())
 }
@@ -68,7 +80,7 @@ fn column(proxy: Proxy) -> anyhow::Result<Vec<String>> {
 fn markdown(columns: &[(Proxy, Vec<String>)]) -> String {
     let mut table = String::from("| behaviour |");
     for (proxy, _) in columns {
-        let _ = write!(table, " {} |", proxy.name());
+        let _ = write!(table, " {} |", proxy.title());
     }
     table.push_str("\n|---|");
     table.push_str(&"---|".repeat(columns.len()));

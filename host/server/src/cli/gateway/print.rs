@@ -26,6 +26,7 @@ Examples:
   cofactor gateway print haproxy --file cofactor.lua > /etc/haproxy/cofactor.lua
   cofactor gateway print traefik --first-factor header --from 10.0.0.5/32
   cofactor gateway print envoy --file cofactor.toml >> /etc/cofactor/cofactor.toml
+  cofactor gateway print envoy --over http
 
 Files, the first of which is printed unless --file names another:
   nginx    nginx.conf, cofactor.toml
@@ -49,6 +50,12 @@ pub(super) struct Print {
     /// Where Cofactor listens for gateways (`listen.web`).
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7080")]
     cofactor: String,
+    /// Where Cofactor listens for Envoy's questions (`listen.grpc`).
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7083")]
+    grpc: String,
+    /// How Envoy asks: over gRPC, or over HTTP as the others do.
+    #[arg(long, value_enum, default_value = "grpc")]
+    over: Over,
     /// A file whose first line is the secret of the `[[gateway]]`.
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
@@ -86,6 +93,12 @@ enum FirstFactor {
     Header,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Over {
+    Grpc,
+    Http,
+}
+
 impl Print {
     pub(super) fn run(self) -> Result<(), Failure> {
         let text = self
@@ -106,6 +119,8 @@ impl Print {
             "tls" => site.is_secure(),
             "plain" => !site.is_secure(),
             "password" => self.first_factor == FirstFactor::Password,
+            "grpc" => self.over == Over::Grpc,
+            "http" => self.over == Over::Http,
             _ => self.first_factor == FirstFactor::Header,
         };
         Ok(fill(template, holds, &values))
@@ -139,13 +154,15 @@ impl Print {
         };
         let ((application_address, application_port), (cofactor_address, cofactor_port)) =
             (parts(&application), parts(&cofactor));
+        let (grpc_address, grpc_port) = parts(&upstream("--grpc", &self.grpc)?);
         let header = self.user_header.as_str();
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         if !header.bytes().all(plain) {
             return Err("--user-header: expected letters, digits and - only".to_owned());
         }
         Ok(vec![
-            ("kind", self.proxy.kind().to_owned()),
+            ("proxy", self.proxy.name().to_owned()),
+            ("kind", self.kind().to_owned()),
             ("host", site.authority().to_owned()),
             ("name", name.to_owned()),
             ("port", port.to_owned()),
@@ -157,6 +174,8 @@ impl Print {
             ("cofactor", cofactor),
             ("cofactor-address", cofactor_address),
             ("cofactor-port", cofactor_port),
+            ("grpc-address", grpc_address),
+            ("grpc-port", grpc_port),
             ("cookie", Cookie::Session.name(site).to_owned()),
             ("secret", secret(self.secret_file.as_deref())?),
             ("userlist", self.user_list()?),
@@ -171,6 +190,14 @@ impl Print {
                 plain_path("--certificate", &self.certificate)?,
             ),
         ])
+    }
+
+    /// The `kind` of its `[[gateway]]`.
+    fn kind(&self) -> &'static str {
+        match (self.proxy, self.over) {
+            (Proxy::Envoy, Over::Grpc) => "envoy-grpc",
+            (proxy, _) => proxy.name(),
+        }
     }
 
     /// HAProxy's users, of lines such as `alice:$6$…`.
@@ -198,8 +225,8 @@ impl Print {
 }
 
 impl Proxy {
-    /// The `kind` of its `[[gateway]]`.
-    fn kind(self) -> &'static str {
+    /// What it is called here and in the configuration.
+    fn name(self) -> &'static str {
         match self {
             Self::Nginx => "nginx",
             Self::Envoy => "envoy",
@@ -248,18 +275,18 @@ impl Proxy {
             .map(|(_, text)| *text)
             .ok_or_else(|| {
                 let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
-                format!("--file: {} has {}", self.kind(), names.join(", "))
+                format!("--file: {} has {}", self.name(), names.join(", "))
             })
     }
 }
 
 /// A template's lines whose conditions hold, with the values put in. A line may begin with conditions: `[tls]`,
-/// `[plain]`, `[password]`, `[header]`.
+/// `[plain]`, `[password]`, `[header]`, `[grpc]`, `[http]`.
 fn fill(template: &str, holds: impl Fn(&str) -> bool, values: &[(&'static str, String)]) -> String {
     let mut text = String::new();
     'lines: for line in template.lines() {
         let mut line = line;
-        while let Some((condition, rest)) = ["tls", "plain", "password", "header"]
+        while let Some((condition, rest)) = ["tls", "plain", "password", "header", "grpc", "http"]
             .into_iter()
             .find_map(|name| {
                 let rest = line
@@ -350,16 +377,17 @@ mod tests {
         for proxy in Proxy::value_variants() {
             for (file, _) in proxy.files() {
                 for host in ["127.0.0.1:8080", "app.example.com", "app.example.com:8443"] {
-                    for first in ["password", "header"] {
+                    for rest in ["password", "header", "header --over http"] {
                         let line = format!(
-                            "{} --file {file} --host {host} --first-factor {first}",
-                            proxy.kind()
+                            "{} --file {file} --host {host} --first-factor {rest}",
+                            proxy.name()
                         );
                         let text = printed(&line).unwrap();
                         let left = text.lines().find(|line| {
                             line.starts_with("[p")
                                 || line.starts_with("[h")
                                 || line.starts_with("[t")
+                                || line.starts_with("[g")
                         });
                         assert_eq!(left, None, "{line}");
                         // What is left of the form @name@ is nginx' named location and YAML's @type alone.

@@ -183,7 +183,7 @@ mod tests {
             status: StatusCode::SEE_OTHER,
         };
         for (answer, status) in [
-            (Answer::SecondFactorMissing, 401),
+            (Answer::SecondFactorMissing { challenge: None }, 401),
             (Answer::FirstFactorMissing { challenge: None }, 401),
             (Answer::Denied, 403),
             (Answer::Malformed, 400),
