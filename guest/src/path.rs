@@ -15,7 +15,7 @@
 use core::str;
 use std::borrow::Cow;
 
-/// A path in the form in which it is compared: `/` before each segment, and none at the end.
+/// A path in the form in which it is compared: `/` before each segment, none at the end, and small letters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Path<'a> {
     form: Cow<'a, [u8]>,
@@ -36,9 +36,14 @@ impl<'a> Path<'a> {
         let octets = raw.as_bytes();
         if is_plain(octets) {
             let form = octets.strip_suffix(b"/").unwrap_or(octets);
+            let ends = form.len();
+            let form = match form.iter().any(u8::is_ascii_uppercase) {
+                true => Cow::Owned(form.to_ascii_lowercase()),
+                false => Cow::Borrowed(form),
+            };
             return Some(Self {
-                form: Cow::Borrowed(form),
-                ends: form.len(),
+                form,
+                ends,
                 plain: true,
             });
         }
@@ -56,17 +61,16 @@ impl<'a> Path<'a> {
         Some(path)
     }
 
-    /// Whether it is this path, of a policy, or lies below it.
+    /// Whether it is this path, as a policy keeps it, or lies below it.
     pub(crate) fn is_within(&self, folder: &[u8]) -> bool {
         match self.form.split_at_checked(folder.len()) {
-            Some((head, rest)) => {
-                head.eq_ignore_ascii_case(folder) && matches!(rest.first(), None | Some(b'/'))
-            }
-            None => false,
+            // The end first: it settles most of them.
+            Some((head, [] | [b'/', ..])) => head == folder,
+            _ => false,
         }
     }
 
-    /// Whether it is this path, of a policy, and not one below it.
+    /// Whether it is this path, as a policy keeps it, and not one below it.
     pub(crate) fn is(&self, page: &[u8]) -> bool {
         self.is_within(page) && page.len() >= self.ends
     }
@@ -74,7 +78,7 @@ impl<'a> Path<'a> {
     /// The path as a policy keeps it: none unless everybody reads it in the same way, and it is UTF-8 when it is decoded.
     pub(crate) fn kept(&self) -> Option<String> {
         let text = str::from_utf8(&self.form).ok().filter(|_| self.plain)?;
-        Some(text.to_ascii_lowercase())
+        Some(text.to_owned())
     }
 }
 
@@ -155,7 +159,7 @@ fn flatten(decoded: &[u8]) -> Option<Path<'static>> {
         }
         if !name.is_empty() {
             form.push(b'/');
-            form.extend_from_slice(name);
+            form.extend(name.iter().map(u8::to_ascii_lowercase));
         }
         let separator = tail.first();
         let cut = parameter.is_some() || matches!(separator, Some(b'?' | b'#'));

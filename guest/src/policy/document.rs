@@ -234,11 +234,7 @@ impl Reader {
             self.section = Section::List(at);
         }
         // One beyond the limit is kept, so that the error is told once.
-        entries.push(Entry {
-            list,
-            place,
-            values: Vec::new(),
-        });
+        entries.push(Entry::new(list, place));
     }
 
     fn preset(&mut self, value: &Value<'_>, place: Place, at: Place) {
@@ -310,14 +306,17 @@ impl Reader {
         };
         let taken = |name: &str| earlier.iter().any(|one| one.text("name") == Some(name));
         let read = lists::read(entry.list, &key.form, value, taken);
-        let written = entry.values.iter_mut().find(|(key, _)| *key == number);
-        if let Some((_, given)) = written {
-            return fill(&mut self.report, given, &spot, read);
-        }
-        let mut given = Given::NOTHING;
+        let earlier = entry.place_of(number);
+        let mut given = Given {
+            place: earlier,
+            value: None,
+        };
         fill(&mut self.report, &mut given, &spot, read);
+        if earlier.is_some() {
+            return;
+        }
         self.kept += given.value.as_ref().map_or(0, Written::octets);
-        entry.values.push((number, given));
+        entry.keep(number, given.place.unwrap_or(place), given.value);
         if self.is_too_large() {
             let most = decimal(MAX_BYTES as u64);
             let problem = "with this one, names and networks take too much room".into();

@@ -146,7 +146,7 @@ fn routes() -> u64 {
     let mut document = String::new();
     for at in 0..64 {
         document.push_str(&format!(
-            "[[route]]\nname = '{at}'\npaths = ['/{near}{at}']\nlevel = 3\n"
+            "[[route]]\nname = '{at}'\npaths = ['/{near}{at:02}']\nlevel = 3\n"
         ));
     }
     let it = Scenario::new(&document).unwrap();
@@ -166,7 +166,7 @@ fn routes() -> u64 {
     let request = Request {
         application: "example".to_owned(),
         host: "app.example.com".to_owned(),
-        path: format!("/{near}{}", "%2561".repeat(369)),
+        path: format!("/{near}zz/{}", "%2561".repeat(368)),
         method: "GET".to_owned(),
         address: Some("192.0.2.1".to_owned()),
         generation: 1,
