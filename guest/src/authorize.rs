@@ -5,7 +5,7 @@ use crate::methods;
 use crate::policy::{Malformed, Methods, Policy};
 use crate::reason::Reason;
 use crate::rules::demand::Demands;
-use crate::rules::{strength, waiver};
+use crate::rules::{shared, strength, waiver};
 
 /// How far the claims may lie in the future: hosts' clocks differ a little, and a session made on one is used on another. Beyond
 /// it, a clock was set back, and no age can be told.
@@ -23,15 +23,13 @@ pub(crate) fn count_for(
     policy: &Policy<'_>,
     claims: &Claims,
     application: &str,
+    now: u64,
 ) -> Result<bool, Malformed> {
-    if claims.transaction.is_some() {
+    let is_own = claims.application == application;
+    if claims.transaction.is_some() || (!is_own && claims.proved.is_empty()) {
         return Ok(false);
     }
-    Ok(claims.application == application
-        || (!claims.proved.is_empty()
-            && policy
-                .applications
-                .share(&claims.application, application)?))
+    shared::counts(policy, &claims.application, application, now)
 }
 
 /// Judges one request of a session. Every bound is exclusive: at its very end a session is over.
@@ -75,7 +73,7 @@ fn judge(
     if bearer == Bearer::Program && claims.application != request.application {
         return deny(Reason::ApplicationMismatch);
     }
-    match count_for(policy, claims, &request.application) {
+    match count_for(policy, claims, &request.application, now) {
         Ok(true) => {}
         Ok(false) => return deny(Reason::ApplicationMismatch),
         Err(_) => return deny(Reason::ServiceError),
@@ -205,7 +203,16 @@ mod tests {
                             [[application]]\nname = 'wiki'\nsession = 'staff'\n\
                             [[application]]\nname = 'safe'\nsession = 'staff'\nrequired-level = 3\n\
                             [[application]]\nname = 'ledger'\nsession = 'staff'\nmax-age = '15m'\n\
-                            [[application]]\nname = 'shop'\nsession = 'customers'\n";
+                            [[application]]\nname = 'shop'\nsession = 'customers'\n\
+                            [[application]]\nname = 'board'\nsession = 'staff'\n\
+                            [[rule]]\nname = 'board'\napplications = ['board']\nusers = ['eve']\nthen = 'deny'\n\
+                            [[application]]\nname = 'abroad'\nsession = 'staff'\n\
+                            [[location]]\nname = 'abroad'\ncountries = ['NL']\n\
+                            [[rule]]\nname = 'abroad'\napplications = ['abroad']\nlocations = ['abroad']\nthen = 'deny'\n\
+                            [[application]]\nname = 'desk'\nsession = 'staff'\n\
+                            [[location]]\nname = 'cafe'\nnetworks = ['192.0.2.0/24']\n\
+                            [[rule]]\nname = 'desk'\napplications = ['desk']\nlocations = ['cafe']\nthen = 'deny'\n\
+                            [[rule]]\nname = 'all'\nusers = ['eve']\nthen = 'deny'\n";
 
     fn claims(application: &str) -> Claims {
         Claims {
@@ -376,7 +383,7 @@ mod tests {
     fn a_session_counts_for_the_applications_that_share_it_and_as_each_of_them_demands() {
         type Change = fn(&mut Claims);
         let mismatch = "deny application-mismatch application-mismatch";
-        let cases: [(&str, &str, Change, &str); 11] = [
+        let cases: [(&str, &str, Change, &str); 16] = [
             ("wiki", "wiki", |_| {}, "pass 30000"),
             ("wiki", "notice", |_| {}, "pass 30000"),
             ("notice", "wiki", |_| {}, "pass 30000"),
@@ -391,6 +398,12 @@ mod tests {
             ("wiki", "app", |_| {}, mismatch),
             ("app", "wiki", |_| {}, mismatch),
             ("app", "other", |_| {}, mismatch),
+            // What only a sign-in tells was not asked for where the session began.
+            ("wiki", "board", |_| {}, mismatch),
+            ("wiki", "abroad", |_| {}, mismatch),
+            ("board", "board", |_| {}, "pass 30000"),
+            ("board", "wiki", |_| {}, "pass 30000"),
+            ("wiki", "desk", |_| {}, "pass 30000"),
             (
                 "wiki",
                 "notice",

@@ -106,8 +106,7 @@ fn decode(raw: &[u8]) -> Option<(Vec<u8>, u8)> {
     let mut octets = raw.to_vec();
     let mut times = 0;
     loop {
-        let mut kept = 0;
-        let mut at = 0;
+        let (mut kept, mut at, mut before) = (0, 0, 0);
         while let Some(octet) = octets.get(at).copied() {
             let escape = (octet == b'%').then(|| escaped(octets.get(at + 1..at + 3)));
             let (octet, length) = match escape {
@@ -116,9 +115,13 @@ fn decode(raw: &[u8]) -> Option<(Vec<u8>, u8)> {
                 Some(None) if times == 0 => return None,
                 _ => (octet, 1),
             };
-            if matches!(octet, 0..b' ' | 0x7f | 0xc0 | 0xc1 | 0xf5..) {
+            // Control characters, and what begins an overlong form of one octet, of three, and of four (RFC 3629 section 3).
+            if matches!(octet, 0..b' ' | 0x7f | 0xc0 | 0xc1 | 0xf5..)
+                || matches!((before, octet), (0xe0, 0x80..=0x9f) | (0xf0, 0x80..=0x8f))
+            {
                 return None;
             }
+            before = octet;
             *octets.get_mut(kept)? = octet;
             kept += 1;
             at += length;

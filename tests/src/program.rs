@@ -71,11 +71,12 @@ pub fn borrowed(name: &str) -> Option<String> {
 
 fn find(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
-    // Where `tests/peers` puts what it does not install for the whole machine.
+    // First where `tests/peers` puts what it does not install for the whole machine: there it is the newest.
     let installed = target().map(|target| target.join("peers/bin"));
-    let folders = env::split_paths(&path)
-        .chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from))
-        .chain(installed);
+    let folders = installed
+        .into_iter()
+        .chain(env::split_paths(&path))
+        .chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
     folders
         .map(|folder| folder.join(name))
         .find(|program| program.is_file())

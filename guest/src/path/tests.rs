@@ -78,6 +78,9 @@ fn fa_04_what_cannot_be_read_counts_as_every_path() {
         "/%c0%afadmin",
         "/%c0%ae%c0%ae/admin",
         "/%f8%80%80%80%af",
+        "/%e0%81%a1dmin",
+        "/%25e0%2581%25a1dmin",
+        "/%f0%80%81%a1dmin",
         "/;%2fa/admin",
         "/a;x\\b/admin",
     ] {

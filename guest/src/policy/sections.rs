@@ -297,15 +297,6 @@ impl<'a> Applications<'a> {
         }
         Ok(self.default)
     }
-
-    /// Whether a session of one counts for the other.
-    pub fn share(self, one: &str, other: &str) -> Result<bool, Malformed> {
-        if one == other {
-            return Ok(true);
-        }
-        let shared = self.of(one)?.session;
-        Ok(!shared.is_empty() && shared == self.of(other)?.session)
-    }
 }
 
 /// Puts an application behind the others.

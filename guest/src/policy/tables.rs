@@ -386,6 +386,12 @@ fn put_application(
             report.error(entry.place(key), &field, problem, help);
         }
     }
+    if application.approvals != 0 && !application.session.is_empty() {
+        let problem = "approvals are for one sign-in, and a shared session begins at another".into();
+        let help = "leave `session` out: whoever needs approvals signs in here".into();
+        let at = entry.place("session");
+        report.error(at, "application.session", problem, help);
+    }
     if application.fail_open {
         let at = entry.place("fail-mode");
         report.warn(

@@ -11,6 +11,7 @@ pub(crate) mod device;
 pub(crate) mod network;
 pub(crate) mod route;
 pub(crate) mod rule;
+pub(crate) mod shared;
 pub(crate) mod state;
 pub(crate) mod strength;
 pub(crate) mod trace;

@@ -82,8 +82,9 @@ impl Metrics {
             .collect()
     }
 
-    /// Counts a request that was refused because nothing could be decided. Whoever refuses has to say so in the log.
-    pub fn failed_closed(&self, application: &str, error: &StepError) {
+    /// Counts a request that was refused because nothing could be decided, for instance with [`cause_of`] as its cause. Whoever
+    /// refuses has to say so in the log.
+    pub fn failed_closed(&self, application: &str, cause: &'static str) {
         let mut failed = lock(&self.failed_closed);
         // Applications are those of the configuration; another caller must not fill the memory with new ones.
         let application = if failed.len() < MOST_REASONS {
@@ -92,7 +93,7 @@ impl Metrics {
             "other"
         };
         *failed
-            .entry((application.to_owned(), error_name(error)))
+            .entry((application.to_owned(), cause))
             .or_default() += 1;
     }
 
@@ -126,7 +127,7 @@ impl Metrics {
     pub(crate) fn failed(&self, took: Duration, error: &StepError) {
         self.took(took);
         self.unjudged(error);
-        self.ended("error", error_name(error));
+        self.ended("error", cause_of(error));
     }
 
     /// A question that has no answer, of whatever kind.
@@ -230,7 +231,9 @@ fn named(outcome: &Outcome) -> (&'static str, &str) {
     }
 }
 
-fn error_name(error: &StepError) -> &'static str {
+/// What an error is called in the metrics.
+#[must_use]
+pub fn cause_of(error: &StepError) -> &'static str {
     match error {
         StepError::Overloaded => "overloaded",
         StepError::Plugin(PluginError::Component(_)) => "component-fault",

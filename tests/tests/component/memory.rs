@@ -151,10 +151,11 @@ fn every_key() -> String {
              risk=['high']\nstates=['enforced']\nthen='require'\nmethods=['totp']\nstrength='s0'\nlevel=2\nmax-age='1h'\n\
              until=2036-12-31T18:00:00Z\nwhy='w'\n\
              [[application]]\nname='a{i}'\nfail-mode='closed'\nrequired-level=2\nmax-age='1h'\nmethods=['totp']\nstrength='s0'\n\
-             approvals=1\napprovers=['m']\napp-passwords=true\nsession='x'\n\
+             {}app-passwords=true\n\
              [[route]]\nname='p{i}'\nhosts=['h{i}.example']\npaths=['/p{i}']\nhttp-methods=['POST']\napplications=['a']\nlevel=2\n\
              max-age='1h'\n\
-             [[greeting]]\nmessage='m{i}'\nlanguage='de'\napplication='a'\ntext-id='t'\n"
+             [[greeting]]\nmessage='m{i}'\nlanguage='de'\napplication='a'\ntext-id='t'\n",
+            ["approvals=1\napprovers=['m']\n", "session='x'\n"][i % 2]
         );
     }
     for i in 0..16 {

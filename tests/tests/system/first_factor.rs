@@ -397,7 +397,7 @@ fn a_client_certificate_is_the_first_factor_if_the_proxy_has_verified_it() -> Te
         );
         let mut edits = passed_on();
         edits.pop();
-        edits.push((";                # in real life: listen".to_owned(), ssl));
+        edits.push((";                # in real life: cofactor".to_owned(), ssl));
         edits.push((
             "proxy_set_header X-Cofactor-User   $remote_user;".to_owned(),
             "proxy_set_header X-Client-Subject  $ssl_client_s_dn;\n\

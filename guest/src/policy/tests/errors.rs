@@ -102,6 +102,7 @@ fn errors_name_the_place_the_key_and_the_way_out() {
         ("[[greeting]]\nmessage = 'm'", 1, 3, "greeting.text-id", "no text-id"),
         ("[[greeting]]\nmessage = 'm'\ntext-id = 'a b'", 3, 11, "greeting.text-id", "no name of a text"),
         ("[[greeting]]\nmessage = 'm'\ntext-id = 'a'\n[[greeting]]\nmessage = 'm'\ntext-id = 'b'", 4, 3, "greeting", "same message"),
+        ("[[application]]\nname = 'a'\nsession = 's'\napprovals = 1\napprovers = ['g']", 3, 11, "application.session", "one sign-in"),
         ("[route]", 1, 2, "route", "[[route]]"),
         ("[[route]]\npaths = ['/a']\nlevel = 3", 1, 3, "route.name", "no name"),
         ("[[route]]\nname = 'r'\npaths = ['/a']", 1, 3, "route", "demands nothing"),

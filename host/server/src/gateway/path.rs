@@ -32,8 +32,7 @@ pub fn reads_one_way(path: &str) -> bool {
         }
         let Ok(decoded) = percent_decode_str(&level).decode_utf8() else {
             // Bytes that are no UTF-8 hide no ASCII character, and an overlong form of one is what nobody should see.
-            return depth == 0
-                && !percent_decode_str(&level).any(|byte| matches!(byte, 0xc0 | 0xc1 | 0xf5..));
+            return depth == 0 && !is_overlong(percent_decode_str(&level));
         };
         if decoded == level {
             return true;
@@ -41,6 +40,20 @@ pub fn reads_one_way(path: &str) -> bool {
         level = decoded.into_owned();
     }
     // Encoded three times over: nobody does that by accident.
+    false
+}
+
+/// Whether there are octets that a careless decoder takes for a character that has a shorter form (RFC 3629 section 3).
+fn is_overlong(octets: impl Iterator<Item = u8>) -> bool {
+    let mut before = 0;
+    for octet in octets {
+        if matches!(octet, 0xc0 | 0xc1 | 0xf5..)
+            || matches!((before, octet), (0xe0, 0x80..=0x9f) | (0xf0, 0x80..=0x8f))
+        {
+            return true;
+        }
+        before = octet;
+    }
     false
 }
 
@@ -79,6 +92,9 @@ mod tests {
             "/a/.",
             "//a",
             "/a//b",
+            "/%c1%a1dmin",
+            "/%e0%81%a1dmin",
+            "/%f0%80%81%a1dmin",
             "/a;x/b",
             "/a%3bx",
             "/a\\b",

@@ -140,6 +140,15 @@ impl Address {
         is_requested(&target).then_some(Self { site, target })
     }
 
+    /// The same, where the path is written and is what follows the authority. A client's `Host` of `a.example?x=` puts the path
+    /// that it asks for into the query of an address that nginx is told to write.
+    #[must_use]
+    pub fn with_path(text: &str) -> Option<Self> {
+        let (_, rest) = text.split_once("://")?;
+        let end = rest.find(['/', '?', '#'])?;
+        (rest.as_bytes().get(end) == Some(&b'/')).then(|| Self::parse(text))?
+    }
+
     /// An address on a site, of path and query as a request line has them.
     #[must_use]
     pub fn on(site: Site, target: &str) -> Option<Self> {

@@ -82,7 +82,7 @@ fn each_client_is_answered_in_its_way_by_envoy() -> Tested {
         return Ok(());
     };
     let mut alice = visitor(&site, ALICE);
-    let portal = format!("http://127.0.0.1:{}/.cofactor/?rd=", site.port);
+    let portal = format!("http://127.0.0.1:{}/.cofactor/?", site.port);
     for (method, status) in [
         ("GET", 302),
         ("HEAD", 302),
@@ -94,6 +94,7 @@ fn each_client_is_answered_in_its_way_by_envoy() -> Tested {
         let answer = alice.request(method, "/x?y=z", &[], "")?;
         assert_eq!(answer.status, status, "{method}");
         assert!(answer.location().starts_with(&portal), "{answer:?}");
+        assert!(answer.location().ends_with("rd=/x%3Fy%3Dz"), "{answer:?}");
         assert_eq!(answer.header("cache-control"), Some("no-store"));
     }
     // Programs have no use for a page (FA-08).

@@ -12,6 +12,7 @@ mod message;
 mod question;
 mod reply;
 
+use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +36,7 @@ use tracing::Instrument as _;
 use super::Front;
 use super::caller::{Caller, CallerError};
 use super::config::Kind;
-use super::forward_auth::{Answer, decide, refusal};
+use super::forward_auth::{Answer, closed, decide, refusal};
 use crate::log;
 use message::{CheckRequest, CheckResponse};
 use question::Question;
@@ -54,15 +55,20 @@ const LONGEST_PATIENCE: Duration = Duration::from_secs(30);
 /// The longest question, in octets. Envoy takes 60 KiB of headers unless it is told otherwise, and a path among them
 /// comes three times.
 const LONGEST: usize = 256 << 10;
-/// Questions that are judged at once. More wait, as long as they may.
+/// Questions of one gateway that are judged at once. More wait, as long as they may.
 const JUDGED_AT_ONCE: usize = 64;
 
 /// The authorizer and `grpc.health.v1`. Whoever serves it speaks HTTP/2.
 pub fn router<S: Store>(front: Arc<Front<S>>) -> Router {
     let (watch, health) = health::health(Arc::clone(&front.service));
+    let gateways = front.gateways.all.iter();
+    let places = gateways.map(|gateway| {
+        let places = Arc::new(Semaphore::new(JUDGED_AT_ONCE));
+        (gateway.name.clone(), places)
+    });
     let authorizer = Arc::new(Authorizer {
+        places: places.collect(),
         front,
-        places: Arc::new(Semaphore::new(JUDGED_AT_ONCE)),
         _watch: watch,
     });
     Router::new()
@@ -74,7 +80,8 @@ pub fn router<S: Store>(front: Arc<Front<S>>) -> Router {
 
 struct Authorizer<S> {
     front: Arc<Front<S>>,
-    places: Arc<Semaphore>,
+    /// By gateway: a directory that one of them waits for keeps no other waiting.
+    places: HashMap<String, Arc<Semaphore>>,
     _watch: health::Watch,
 }
 
@@ -115,10 +122,10 @@ impl<S: Store> Authorizer<S> {
             Err(answer) => return denied(&answer),
         };
         let gateway = Arc::clone(&caller.gateway);
-        let late = || {
-            tracing::error!(gateway = gateway.name, "no answer in time");
-            denied(&Answer::Overloaded)
+        let failed = |cause, error: &dyn std::fmt::Display, answer| {
+            denied(&closed(&self.front, &gateway, cause, error, answer))
         };
+        let late = || failed("late", &"no answer in time", Answer::Overloaded);
         let message = match timeout_at(deadline, read(body)).await {
             Ok(Ok(message)) => message,
             Ok(Err(error)) => {
@@ -127,8 +134,10 @@ impl<S: Store> Authorizer<S> {
             }
             Err(_) => return late(),
         };
-        let Ok(Ok(place)) = timeout_at(deadline, Arc::clone(&self.places).acquire_owned()).await
-        else {
+        let Some(places) = self.places.get(&gateway.name).cloned() else {
+            return late();
+        };
+        let Ok(Ok(place)) = timeout_at(deadline, places.acquire_owned()).await else {
             return late();
         };
         // Apart from what waits for it: a store that does not answer must not keep the clock from being looked at.
@@ -142,8 +151,7 @@ impl<S: Store> Authorizer<S> {
         match timeout_at(deadline, judged).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => {
-                tracing::error!(gateway = gateway.name, %error, "could not judge a session");
-                denied(&Answer::Failed)
+                failed("fault", &error, Answer::Failed)
             }
             Err(_) => late(),
         }

@@ -223,23 +223,28 @@ impl ClientCertificate {
     /// and which of them is the client's depends on who added to it: the proxy has to send its own alone.
     fn of_xfcc(&self, text: &str) -> Option<Vec<String>> {
         let pairs = xfcc(text)?;
-        let of = |key: &str| {
+        let has = |key: &str| {
+            let mut names = pairs.iter().map(|(name, _)| name);
+            names.any(|name| name.eq_ignore_ascii_case(key))
+        };
+        let only = |key: &str| {
             let mut found = pairs
                 .iter()
                 .filter(|(name, _)| name.eq_ignore_ascii_case(key))
-                .map(|(_, value)| value.clone())
-                .filter(|value| !value.is_empty());
+                .map(|(_, value)| value.clone());
             match (found.next(), found.next()) {
-                (Some(one), None) => Some(one),
+                (Some(one), None) if !one.is_empty() => Some(one),
                 _ => None,
             }
         };
-        if let Some(pem) = of("cert") {
-            return self.of_certificate(&certificate(&pem)?);
-        }
+        // Envoy quotes the subject, and not the alternative names: what stands in one of them must not count for another key. So
+        // the certificate itself is read only where no other key has the name.
         match self.user {
-            Part::Uri => Some(vec![of("uri")?]),
-            _ => self.of_subject(&of("subject")?),
+            Part::Uri if has("uri") => Some(vec![only("uri")?]),
+            Part::Cn | Part::Uid | Part::SubjectEmail if has("subject") => {
+                self.of_subject(&only("subject")?)
+            }
+            _ => self.of_certificate(&certificate(&only("cert")?)?),
         }
     }
 }

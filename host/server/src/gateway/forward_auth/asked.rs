@@ -130,7 +130,8 @@ pub fn registered(name: &str) -> Option<&'static str> {
 }
 
 fn original_url(headers: &HeaderMap) -> Result<Address, CallerError> {
-    Address::parse(text(headers, &ORIGINAL_URL)?).ok_or(CallerError::Header(ORIGINAL_URL.as_str()))
+    let url = text(headers, &ORIGINAL_URL)?;
+    Address::with_path(url).ok_or(CallerError::Header(ORIGINAL_URL.as_str()))
 }
 
 fn forwarded_site(headers: &HeaderMap) -> Result<Site, CallerError> {
@@ -266,8 +267,16 @@ mod tests {
 
     #[test]
     fn what_is_given_twice_or_malformed_is_named() {
-        let cases: [(Headers<'_>, &str); 8] = [
+        let cases: [(Headers<'_>, &str); 10] = [
             (&[GET, ("X-Original-URL", "/x")], "x-original-url"),
+            (
+                &[GET, ("X-Original-URL", "https://a.example?x=/admin")],
+                "x-original-url",
+            ),
+            (
+                &[GET, ("X-Original-URL", "https://a.example#/admin")],
+                "x-original-url",
+            ),
             (&[GET, URL, URL], "x-original-url"),
             (
                 &[GET, ("X-Original-URL", "ftp://a.example/")],

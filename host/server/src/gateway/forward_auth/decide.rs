@@ -7,6 +7,7 @@ use cofactor_runtime::service::StepError;
 use cofactor_runtime::store::Store;
 
 use super::asked::Asked;
+use super::closed::{closed, failure};
 use super::{Answer, challenge};
 use crate::gateway::caller::{Caller, CallerError};
 use crate::gateway::config::AmbiguousPaths;
@@ -31,7 +32,7 @@ pub async fn decide<S: Store>(
     }
     let now = match front.service.now() {
         Ok(now) => now,
-        Err(error) => return failure(front, caller, &error.into()),
+        Err(error) => return failure(front, &caller.gateway, &error.into()),
     };
     let identity = match caller.identity(&front.gateways, headers, now).await {
         Ok(Some(identity)) => identity,
@@ -42,6 +43,10 @@ pub async fn decide<S: Store>(
             // The first factor comes first: there is nobody to ask for a second one.
             tracing::info!(gateway = caller.gateway.name, "no first factor");
             return first_factor_missing(caller);
+        }
+        Err(error @ IdentityError::Unavailable(_)) => {
+            let (gateway, answer) = (&caller.gateway, Answer::Overloaded);
+            return closed(front, gateway, "first-factor", &error, answer);
         }
         Err(error) => return refusal(Some(caller), error.into()),
     };
@@ -75,9 +80,9 @@ pub async fn decide<S: Store>(
         Ok(Judgement::None) => passed_open(front, &visit)
             .unwrap_or_else(|| second_factor(front, &visit, None, headers)),
         Err(error @ StepError::Unavailable(_)) => {
-            passed_open(front, &visit).unwrap_or_else(|| failure(front, caller, &error))
+            passed_open(front, &visit).unwrap_or_else(|| failure(front, &caller.gateway, &error))
         }
-        Err(error) => failure(front, caller, &error),
+        Err(error) => failure(front, &caller.gateway, &error),
     }
 }
 
@@ -90,6 +95,11 @@ async fn of_program<S: Store>(
     headers: &HeaderMap,
 ) -> Answer {
     let gateway = &caller.gateway;
+    // A browser would ask its user for the password, and then send it with whatever another site makes it ask for (S10).
+    if is_browsers(headers) {
+        tracing::info!(gateway = gateway.name, "no app password from a browser");
+        return Answer::FirstFactorMissing { challenge: None };
+    }
     let unknown = || Answer::FirstFactorMissing {
         challenge: program::challenge(gateway),
     };
@@ -117,7 +127,7 @@ async fn of_program<S: Store>(
             tracing::info!(gateway = gateway.name, "a program's password is none");
             unknown()
         }
-        Err(error) => failure(front, caller, &error),
+        Err(error) => failure(front, &caller.gateway, &error),
     }
 }
 
@@ -157,23 +167,6 @@ fn admitted(caller: &Caller, asked: &Asked) -> Result<(), CallerError> {
     Ok(())
 }
 
-/// Every failure that comes here denies: the component has not said anything.
-fn failure<S: Store>(front: &Front<S>, caller: &Caller, error: &StepError) -> Answer {
-    let application = caller.gateway.application.as_str();
-    front.service.metrics().failed_closed(application, error);
-    tracing::error!(
-        gateway = caller.gateway.name,
-        application,
-        fail = "closed",
-        %error,
-        "could not judge a session"
-    );
-    match error {
-        StepError::Overloaded | StepError::Unavailable(_) => Answer::Overloaded,
-        _ => Answer::Failed,
-    }
-}
-
 /// The answer of an application that is open while the store cannot be reached, if this one is: who passed the first
 /// factor, and nothing else. A session is neither made nor renewed.
 fn passed_open<S: Store>(front: &Front<S>, visit: &Visit<'_>) -> Option<Answer> {
@@ -205,11 +198,12 @@ fn second_factor<S: Store>(
             challenge: needed.and_then(challenge::step_up),
         };
     }
+    let failed = |what: &str| closed(front, visit.gateway, "portal", &what, Answer::Failed);
     let Some((location, cookie)) = portal::way_in(front, visit, headers) else {
-        return Answer::Failed;
+        return failed("no way to the pages");
     };
     match HeaderValue::try_from(location) {
-        Err(_) => Answer::Failed,
+        Err(_) => failed("the address of the pages is no header"),
         Ok(location) => Answer::ToPortal {
             location,
             cookie,
@@ -239,6 +233,13 @@ fn asks_for_a_page(headers: &HeaderMap) -> bool {
         .flat_map(|value| value.split(','))
         .filter_map(|range| range.split(';').next())
         .any(|range| matches!(range.trim(), "text/html" | "application/xhtml+xml"))
+}
+
+/// Whether a browser says that the request is its own: all of them do, by headers that no page can write (Fetch Metadata).
+fn is_browsers(headers: &HeaderMap) -> bool {
+    headers
+        .keys()
+        .any(|name| name.as_str().starts_with("sec-fetch-"))
 }
 
 #[cfg(test)]

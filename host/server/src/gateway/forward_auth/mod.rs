@@ -24,6 +24,7 @@ pub mod nginx;
 pub mod traefik;
 
 mod challenge;
+mod closed;
 mod decide;
 
 use std::sync::Arc;
@@ -43,6 +44,7 @@ use super::config::Kind;
 use super::session::Pass;
 use crate::log;
 use asked::Asked;
+pub use closed::closed;
 pub use decide::{decide, refusal};
 
 /// Who was let in.
