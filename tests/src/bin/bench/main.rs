@@ -1,6 +1,5 @@
-//! `make bench`: the same TOTP step natively, in a reused instance and in an instance of its own; a step of every method; a session
-//! check through Envoy; and then
-//! everything that `cofactor bench` measures.
+//! `make bench`: the same TOTP step natively, in a reused instance and in an instance of its own; a step of every method; a
+//! session check through Envoy; and then everything that `cofactor bench` measures.
 #![allow(clippy::print_stdout)]
 
 mod envoy;

@@ -1,4 +1,5 @@
-//! HAProxy by a Lua action of our own (`cofactor gateway print haproxy --script`): a GET for each request.
+//! HAProxy by a Lua action of our own (`cofactor gateway print haproxy --file cofactor.lua`): a GET for each
+//! request.
 //!
 //! The script hands any answer but 200 to the client. What HAProxy does when the script fails is in the printed
 //! configuration: it denies.
