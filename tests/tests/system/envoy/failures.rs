@@ -168,13 +168,12 @@ fn a_store_that_does_not_answer_is_denied_before_envoy_stops_waiting() -> Tested
         return Ok(());
     };
     let mut alice = signed_in(&site, ALICE)?;
+    site.server.enrol("bob", crate::SECRET)?;
     let before = site.envoy.counted()?;
     let reached = site.envoy.application.asked().len();
-    // What the host has read of the file is out of date once something was written, and must be read again: not before reading
-    // takes long.
-    site.server.verify("alice", "000000")?;
+    // What the host has read of the file is out of date once somebody else has written.
     disk.hold_reads()?;
-    site.server.verify("alice", "000000")?;
+    site.server.operator(&["user", "block", "bob", "--why", "a test"])?;
     for _ in 0..5 {
         assert_eq!(ask(&mut alice)?, 503);
     }
