@@ -387,7 +387,8 @@ fn put_application(
         }
     }
     if application.approvals != 0 && !application.session.is_empty() {
-        let problem = "approvals are for one sign-in, and a shared session begins at another".into();
+        let problem =
+            "approvals are for one sign-in, and a shared session begins at another".into();
         let help = "leave `session` out: whoever needs approvals signs in here".into();
         let at = entry.place("session");
         report.error(at, "application.session", problem, help);

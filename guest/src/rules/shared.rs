@@ -6,12 +6,7 @@ use crate::policy::{Applications, Policy};
 
 /// Whether a session that began at `of` counts at `at`: they share their sessions, and a sign-in at `at` itself would be asked
 /// nothing that only a sign-in tells.
-pub(crate) fn counts(
-    policy: &Policy<'_>,
-    of: &str,
-    at: &str,
-    now: u64,
-) -> Result<bool, Malformed> {
+pub(crate) fn counts(policy: &Policy<'_>, of: &str, at: &str, now: u64) -> Result<bool, Malformed> {
     if of == at {
         return Ok(true);
     }
@@ -22,7 +17,8 @@ pub(crate) fn counts(
         let rule = rule?;
         let is_its_own = rule.applications.has(at) && !rule.applications.has(of);
         let is_over = rule.until.is_some_and(|until| now >= until);
-        if is_its_own && !is_over && rule.effect != Effect::Skip && asks_at_sign_in(policy, &rule)? {
+        if is_its_own && !is_over && rule.effect != Effect::Skip && asks_at_sign_in(policy, &rule)?
+        {
             return Ok(false);
         }
     }

@@ -232,8 +232,7 @@ pub(super) fn standing(step: &Step<'_>, account: &Account, session: Option<&Clai
     };
     let age = step.at.saturating_sub(claims.verified);
     let is_fresh = claims.level >= 2
-        && count_for(step.policy, claims, &step.origin.application, step.at)
-            .unwrap_or(false)
+        && count_for(step.policy, claims, &step.origin.application, step.at).unwrap_or(false)
         && claims.generation == account.generation
         && !is_ahead(claims, step.at)
         && age <= step.policy.management.max_age

@@ -92,9 +92,7 @@ impl Metrics {
         } else {
             "other"
         };
-        *failed
-            .entry((application.to_owned(), cause))
-            .or_default() += 1;
+        *failed.entry((application.to_owned(), cause)).or_default() += 1;
     }
 
     /// How long steps took, commit included.

@@ -1,5 +1,7 @@
 //! Puts the host together: component, key ring, store, service and listeners.
 
+mod descriptors;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -162,7 +164,7 @@ impl Host {
     /// The first thing that is not as it has to be.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         // Checked first: whoever takes all descriptors would keep the store from answering.
-        descriptors(&config, getrlimit(Resource::Nofile).current)?;
+        descriptors::check(&config, getrlimit(Resource::Nofile).current)?;
         let (service, in_use) = service(&config)?;
         let service = Arc::new(service);
         for warning in service.policy_warnings() {
@@ -323,31 +325,6 @@ async fn tend(front: Option<Arc<Front<EmbeddedStore>>>) {
 const KEYS_EVERY: Duration = Duration::from_secs(15 * 60);
 /// Connections to health and metrics.
 const METRICS_CONNECTIONS: usize = 64;
-/// Files that are open beside the connections: database, log, sockets, and a reader of the database for each thread.
-const OTHER_FILES: u64 = 256;
-
-/// Refuses more connections than there are files to open.
-fn descriptors(config: &Config, limit: Option<u64>) -> Result<(), StartError> {
-    let doors =
-        1 + u64::from(!config.gateways.all.is_empty()) + u64::from(config.gateways.any_over_grpc());
-    let metrics = config
-        .listen
-        .metrics
-        .map_or(0, |_| METRICS_CONNECTIONS as u64);
-    let connections = config.listen.api.connections;
-    let needed = (connections as u64)
-        .saturating_mul(doors)
-        .saturating_add(metrics + OTHER_FILES);
-    match limit {
-        Some(limit) if needed > limit => Err(StartError::Descriptors {
-            connections,
-            needed,
-            limit,
-            fitting: limit.saturating_sub(metrics + OTHER_FILES) / doors,
-        }),
-        _ => Ok(()),
-    }
-}
 
 /// SIGTERM, SIGINT, and the SIGHUP of a terminal that was closed.
 pub struct Signals {
@@ -465,20 +442,6 @@ mod tests {
         }
         let (_stop, stopped) = watch::channel(false);
         assert!(matches!(host.serve(stopped).await, Err(StartError::Ended)));
-    }
-
-    #[test]
-    fn connections_that_do_not_fit_are_refused_with_what_would() {
-        let folder = tempfile::tempdir().unwrap();
-        let text = "[listen]\nconnections = 65535";
-        let config = Config::parse(text, folder.path()).unwrap();
-        assert!(descriptors(&config, Some(65_535 + 64 + 256)).is_ok());
-        assert!(descriptors(&config, None).is_ok());
-        let few = descriptors(&config, Some(1_024));
-        assert!(matches!(
-            few,
-            Err(StartError::Descriptors { fitting: 704, .. })
-        ));
     }
 
     #[test]

@@ -114,7 +114,9 @@ impl Proxy {
         // Hashes of the one password, in the forms that each of them reads; quick ones.
         match self {
             Self::Nginx => format!("{name}:{{PLAIN}}{PASSWORD}\n"),
-            Self::Envoy | Self::EnvoyHttp => format!("{name}:{{SHA}}m764xr0G+FhqxYWSAmECnr0Qnkg=\n"),
+            Self::Envoy | Self::EnvoyHttp => {
+                format!("{name}:{{SHA}}m764xr0G+FhqxYWSAmECnr0Qnkg=\n")
+            }
             Self::Caddy => format!("{name} {BCRYPT}\n"),
             Self::Traefik => format!("{name}:{BCRYPT}\n"),
             Self::Haproxy => format!("{name}:{SHA_512}\n"),

@@ -2,8 +2,12 @@
 //! session check through Envoy; and then everything that `cofactor bench` measures.
 #![allow(clippy::print_stdout)]
 
+mod bare;
 mod envoy;
+mod load;
 mod methods;
+mod proxies;
+mod signed_in;
 
 use std::path::Path;
 use std::time::Instant;
@@ -26,6 +30,9 @@ fn main() -> anyhow::Result<()> {
         println!("{figure}");
     }
     for figure in methods::figures()? {
+        println!("{figure}");
+    }
+    for figure in proxies::figures(quick)? {
         println!("{figure}");
     }
     for figure in envoy::figures(quick)? {

@@ -173,7 +173,8 @@ fn a_store_that_does_not_answer_is_denied_before_envoy_stops_waiting() -> Tested
     let reached = site.envoy.application.asked().len();
     // What the host has read of the file is out of date once somebody else has written.
     disk.hold_reads()?;
-    site.server.operator(&["user", "block", "bob", "--why", "a test"])?;
+    site.server
+        .operator(&["user", "block", "bob", "--why", "a test"])?;
     for _ in 0..5 {
         assert_eq!(ask(&mut alice)?, 503);
     }

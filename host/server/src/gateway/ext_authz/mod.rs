@@ -150,9 +150,7 @@ impl<S: Store> Authorizer<S> {
         });
         match timeout_at(deadline, judged).await {
             Ok(Ok(response)) => response,
-            Ok(Err(error)) => {
-                failed("fault", &error, Answer::Failed)
-            }
+            Ok(Err(error)) => failed("fault", &error, Answer::Failed),
             Err(_) => late(),
         }
     }

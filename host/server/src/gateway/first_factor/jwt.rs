@@ -14,7 +14,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::jwks::{Algorithm, Keys};
+use super::jwks::Algorithm;
+use super::keys::Keys;
 use super::{Identity, IdentityError, groups, header_name, json, single};
 use crate::names::Names;
 

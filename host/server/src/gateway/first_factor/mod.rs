@@ -16,6 +16,7 @@ pub mod distinguished_name;
 pub mod json;
 pub mod jwks;
 pub mod jwt;
+pub mod keys;
 pub mod ldap;
 pub mod tries;
 pub mod trust;
