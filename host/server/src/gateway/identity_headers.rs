@@ -77,19 +77,18 @@ pub fn is_ours_to_say(name: &str) -> bool {
 /// Every way to write a name with hyphens and underscores, the name itself first: CGI and WSGI make one variable of them all.
 #[must_use]
 pub fn spellings(name: &str) -> Vec<String> {
-    name.chars()
-        .fold(vec![String::new()], |begun, letter| {
-            let other = (letter == '-').then_some('_');
-            let next = [Some(letter), other];
-            begun
-                .iter()
-                .flat_map(|text| {
-                    next.into_iter()
-                        .flatten()
-                        .map(move |letter| format!("{text}{letter}"))
-                })
-                .collect()
-        })
+    name.chars().fold(vec![String::new()], |begun, letter| {
+        let other = (letter == '-').then_some('_');
+        let next = [Some(letter), other];
+        begun
+            .iter()
+            .flat_map(|text| {
+                next.into_iter()
+                    .flatten()
+                    .map(move |letter| format!("{text}{letter}"))
+            })
+            .collect()
+    })
 }
 
 #[cfg(test)]
