@@ -8,6 +8,7 @@
 //! | [`first_factor`] | who the user is |
 //! | [`address`] | the client's address, by trusted proxies only |
 //! | [`browser`] | what kind of browser it is |
+//! | [`identity_headers`] | what no client tells an application |
 //! | [`site`] | sites, addresses on them, and where a browser may be sent back to |
 //! | [`path`] | paths that everybody reads in the same way |
 //! | [`cookie`] | our cookies |
@@ -26,6 +27,7 @@ pub mod credential;
 pub mod ext_authz;
 pub mod first_factor;
 pub mod forward_auth;
+pub mod identity_headers;
 pub mod path;
 pub mod program;
 pub mod session;

@@ -7,11 +7,13 @@
 //! | [`probes`] | who asks, and what the page answers to them |
 //! | [`spoofing`] | headers that are the proxy's to write |
 //! | [`ways_around`] | paths, methods and requests that are not asked about |
+//! | [`while_down`] | what is let through while Cofactor is stopped |
 
 mod answer;
 mod probes;
 mod spoofing;
 mod ways_around;
+mod while_down;
 mod wire;
 
 use std::fs;
@@ -36,6 +38,7 @@ Examples:
   cofactor gateway check https://app.example.com/reports
   cofactor gateway check https://app.example.com/reports --first-factor alice.headers --public /static/
   cofactor gateway check https://app.example.com/whoami --first-factor alice.headers --session session.headers --json
+  systemctl stop cofactor && cofactor gateway check https://app.example.com/reports --first-factor alice.headers --while-down
 
 A file of headers has one a line, such as `Authorization: Basic YWxpY2U6...` or `Cookie: __Host-cofactor=...`, and should be
 readable by you alone.
@@ -60,6 +63,9 @@ pub(super) struct Check {
     /// Certificates that are believed, as PEM. Absent: those of the system.
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
+    /// Cofactor is stopped: look, and look for nothing else, whether the proxy lets somebody in without it.
+    #[arg(long)]
+    while_down: bool,
     /// Print one JSON object: `url`, `findings`, `mistakes`.
     #[arg(long)]
     json: bool,
@@ -111,9 +117,12 @@ impl Check {
         let session = headers(self.session.as_deref())?;
         let probes = Probes::new(&place, first, session, &self.public)
             .ok_or_else(|| Failure::new(Exit::Failed, "no randomness"))?;
-        let findings = probes
-            .run()
-            .map_err(|error: WireError| Failure::new(Exit::Failed, error.to_string()))?;
+        let findings = match self.while_down {
+            true => probes.while_down(),
+            false => probes.run(),
+        };
+        let findings =
+            findings.map_err(|error: WireError| Failure::new(Exit::Failed, error.to_string()))?;
         let count = |outcome| findings.iter().filter(|it| it.result == outcome).count();
         let mistakes = count(Outcome::Mistake);
         if self.json {

@@ -9,38 +9,10 @@ use super::message::{
     Status, Struct, Value, ValueKind,
 };
 use crate::gateway::forward_auth::Answer;
+use crate::gateway::identity_headers::{IDENTITY, REQUEST, is_ours_to_say};
 
 /// `PERMISSION_DENIED` of gRPC: what matters to Envoy is that it is not 0.
 const PERMISSION_DENIED: i32 = 7;
-
-/// Names that say who a client is, or what it proved, which an application must never have from a client, and those that
-/// are between gateway and host: in lower case, with hyphens.
-const NAMES: [&str; 12] = [
-    "remote-user",
-    "remote-groups",
-    "remote-name",
-    "remote-email",
-    "x-remote-user",
-    "x-forwarded-user",
-    "x-cofactor-user",
-    "x-cofactor-secret",
-    "x-cofactor-method",
-    "x-cofactor-level",
-    "x-cofactor-verified",
-    "x-cofactor-fail-open",
-];
-
-/// What other names of that sort begin with.
-const PREFIXES: [&str; 8] = [
-    "remote-",
-    "x-remote-",
-    "x-cofactor-",
-    "x-auth-request-",
-    "x-forwarded-user",
-    "x-forwarded-groups",
-    "x-forwarded-email",
-    "x-forwarded-preferred-username",
-];
 
 /// The message for an answer to a request that came with `headers`. `request` is the id under which the log has it.
 pub(super) fn reply(answer: &Answer, headers: &HeaderMap, request: &str) -> CheckResponse {
@@ -62,11 +34,12 @@ pub(super) fn reply(answer: &Answer, headers: &HeaderMap, request: &str) -> Chec
 fn allowed(answer: &Answer, headers: &HeaderMap) -> Allowed {
     let told = answer.told();
     let seen = headers.keys().map(HeaderName::as_str);
-    let mut headers_to_remove: Vec<String> = NAMES
+    let mut headers_to_remove: Vec<String> = IDENTITY
         .into_iter()
-        .chain(seen.filter(|name| says_who(name)))
-        .filter(|name| !told.iter().any(|(own, _)| own == name))
-        .map(str::to_owned)
+        .chain(REQUEST)
+        .chain(seen.filter(|name| is_ours_to_say(name)))
+        .map(str::to_ascii_lowercase)
+        .filter(|name| !told.iter().any(|(own, _)| own == name.as_str()))
         .collect();
     headers_to_remove.sort_unstable();
     headers_to_remove.dedup();
@@ -94,17 +67,12 @@ fn denied(answer: &Answer) -> Denied {
         headers: answer
             .for_browser()
             .iter()
+            // Of a denial nothing is told but that nothing could be decided.
+            .chain(&answer.told())
             .chain([&no_store])
             .filter_map(|(name, value)| header(name, value, Append::InPlace))
             .collect(),
     }
-}
-
-/// Whether a header of this name would tell an application who the client is. Applications read a hyphen and an
-/// underscore as one (FA-02).
-fn says_who(name: &str) -> bool {
-    let name = name.replace('_', "-");
-    PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 fn header(name: &HeaderName, value: &HeaderValue, action: Append) -> Option<HeaderValueOption> {
@@ -139,6 +107,9 @@ fn metadata(answer: &Answer) -> std::collections::BTreeMap<String, Value> {
             ("user", text(&String::from_utf8_lossy(user.as_bytes()))),
             ("fail_open", value(ValueKind::Bool(true))),
         ],
+        Answer::Overloaded | Answer::Failed => {
+            vec![("fail_closed", value(ValueKind::Bool(true)))]
+        }
         _ => Vec::new(),
     };
     members
@@ -199,6 +170,12 @@ mod tests {
             assert_eq!(denied.status.unwrap().code, status);
             let told = told(&denied.headers);
             assert!(told.contains(&"cache-control: no-store (2)".to_owned()));
+            // An operator sees that it was not decided, and not a refusal.
+            let closed = matches!(answer, Answer::Overloaded | Answer::Failed);
+            let header = "x-cofactor-fail-closed: yes (2)".to_owned();
+            assert_eq!(told.contains(&header), closed, "{answer:?}");
+            let metadata = reply.dynamic_metadata.unwrap().fields;
+            assert_eq!(metadata.contains_key("fail_closed"), closed);
             if status == 303 {
                 assert!(told.contains(&"location: /.cofactor/ (2)".to_owned()));
                 assert!(told.contains(&"set-cookie: a=b (2)".to_owned()));
@@ -228,6 +205,7 @@ mod tests {
             "remote-department",
             "x-cofactor-anything",
             "x-forwarded-user",
+            "x-http-method_override",
             "x-forwarded-for",
             "cookie",
             "x-application",
@@ -265,6 +243,9 @@ mod tests {
             "x-cofactor-user",
             "x-cofactor-fail-open",
             "x-forwarded-user",
+            "x-auth-request-user",
+            "x-original-url",
+            "x-http-method_override",
         ] {
             assert!(removed.contains(&name.to_owned()), "{name}: {removed:?}");
         }

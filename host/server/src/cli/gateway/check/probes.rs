@@ -23,7 +23,7 @@ pub(super) enum Who {
 pub(super) struct Probes<'a> {
     pub(super) place: &'a Place,
     first: Headers,
-    has_first: bool,
+    pub(super) has_first: bool,
     pub(super) session: Option<Headers>,
     pub(super) public: &'a [String],
     /// A word that nobody else uses, to be known again where it comes back.
@@ -80,6 +80,7 @@ impl<'a> Probes<'a> {
         findings.push(self.methods(&seen));
         findings.push(self.fail_open(&seen));
         findings.push(self.foreign_host(&seen));
+        findings.push(self.malformed_host(&seen));
         findings.push(self.return_address(&seen));
         findings.push(self.endpoints(&seen));
         findings.extend(self.signed_in(&seen)?);
@@ -199,7 +200,7 @@ impl<'a> Probes<'a> {
         }
     }
 
-    fn headers(&self, who: Who, more: Headers) -> Headers {
+    pub(super) fn headers(&self, who: Who, more: Headers) -> Headers {
         let accept = ("Accept".to_owned(), "text/html".to_owned());
         let first = if who == Who::Nobody {
             &[]

@@ -3,38 +3,15 @@
 use super::Finding;
 use super::answer::{Giver, said, shape};
 use super::probes::{Headers, Probes, Seen, Who, mistake, not_tried, right, unsure};
-use super::wire::WireError;
+use super::wire::{Answer, WireError};
+use crate::gateway::identity_headers::{self, IDENTITY, REQUEST};
 
-/// Headers by which applications are told who somebody is, and those that Cofactor has with its gateways.
-const IDENTITY: [&str; 14] = [
-    "Remote-User",
-    "Remote-Groups",
-    "Remote-Name",
-    "Remote-Email",
-    "X-Remote-User",
-    "X-Forwarded-User",
-    "X-Cofactor-User",
-    "X-Cofactor-Method",
-    "X-Cofactor-Level",
-    "X-Cofactor-Verified",
-    "X-Cofactor-Fail-Open",
-    "X-Cofactor-Secret",
-    "X-Authenticated-User",
-    "X-Webauth-User",
-];
+/// Names that only some applications take for somebody's: a proxy in front may have them.
+const KNOWN_TO_SOME: [&str; 2] = ["X-Authenticated-User", "X-Webauth-User"];
 
-/// How many of them nobody but the gateway may tell an application; the others are names that only some applications know.
-const TOLD_TO_APPLICATIONS: usize = 12;
-
-/// Headers by which proxies tell what was asked for.
-const REQUEST: [&str; 10] = [
-    "X-Original-URL",
-    "X-Original-URI",
-    "X-Original-Method",
-    "X-Rewrite-URL",
-    "X-Forwarded-Uri",
+/// Further headers by which proxies tell what was asked for.
+const FORWARDED: [&str; 4] = [
     "X-Forwarded-Host",
-    "X-Forwarded-Method",
     "X-Forwarded-Proto",
     "X-Forwarded-Prefix",
     "Forwarded",
@@ -46,7 +23,7 @@ impl Probes<'_> {
         const CHECK: &str = "spoofed-identity";
         const HELP: &str = "overwrite this header for the application and for Cofactor, or remove it: docs/ has the configuration of each proxy";
         let page = self.page();
-        for name in IDENTITY {
+        for name in IDENTITY.into_iter().chain(KNOWN_TO_SOME) {
             for headers in spellings(name, &self.mark) {
                 let shown = headers
                     .first()
@@ -72,8 +49,8 @@ impl Probes<'_> {
         right(
             CHECK,
             format!(
-                "{} headers of the client, in three spellings each, change nothing",
-                IDENTITY.len()
+                "{} headers of the client, in every spelling, change nothing",
+                IDENTITY.len() + KNOWN_TO_SOME.len()
             ),
         )
     }
@@ -84,9 +61,9 @@ impl Probes<'_> {
         const HELP: &str = "write this header yourself, always, or do not let it through: Cofactor judges the address that it is told";
         let page = self.page();
         let origin = format!("{}://{}", self.place.url.scheme(), self.place.authority());
-        for name in REQUEST {
+        for name in REQUEST.into_iter().chain(FORWARDED) {
             let mut values = match name {
-                "X-Original-Method" | "X-Forwarded-Method" => {
+                _ if name.contains("Method") => {
                     vec!["OPTIONS".to_owned(), "BREW".to_owned()]
                 }
                 "X-Forwarded-Host" => vec![format!("{}.example", self.mark)],
@@ -118,8 +95,8 @@ impl Probes<'_> {
         right(
             CHECK,
             format!(
-                "{} headers of the client, in three spellings each, change nothing",
-                REQUEST.len()
+                "{} headers of the client, in every spelling, change nothing",
+                REQUEST.len() + FORWARDED.len()
             ),
         )
     }
@@ -180,7 +157,7 @@ impl Probes<'_> {
             let help = "give the headers of a session that is not over";
             return Ok(vec![unsure(TOLD, found, help)]);
         }
-        let mut findings = vec![self.cookies(&inside), self.told(TOLD, &page)];
+        let mut findings = vec![self.cookies(&inside), self.told(TOLD, &page, &inside)];
         let Some(again) = self.try_with(Who::First, &page, Vec::new()) else {
             return Ok(findings);
         };
@@ -201,38 +178,59 @@ impl Probes<'_> {
         Ok(findings)
     }
 
-    fn told(&self, check: &'static str, page: &str) -> Finding {
-        for name in IDENTITY.into_iter().take(TOLD_TO_APPLICATIONS) {
+    fn told(&self, check: &'static str, page: &str, inside: &Answer) -> Finding {
+        const HELP: &str =
+            "overwrite this header on the way to the application, always, or remove it";
+        let mut doubt = None;
+        for name in IDENTITY.into_iter().chain(REQUEST) {
             for headers in spellings(name, &self.mark) {
                 let shown = headers
                     .first()
                     .map(|(name, _)| name.clone())
                     .unwrap_or_default();
-                let answer = self.try_with(Who::Session, page, headers);
-                if answer.is_some_and(|answer| answer.body.contains(&self.mark)) {
-                    let help =
-                        "overwrite this header on the way to the application, always, or remove it";
-                    return mistake(
-                        check,
-                        format!("the application gets {shown} as the client sends it"),
-                        help,
-                    );
+                let Some(answer) = self.try_with(Who::Session, page, headers) else {
+                    continue;
+                };
+                if answer.body.contains(&self.mark) {
+                    let found = format!("the application gets {shown} as the client sends it");
+                    return mistake(check, found, HELP);
+                }
+                // An application that goes by it answers for another path, or with another method.
+                if REQUEST.contains(&name) && answer.status != inside.status {
+                    doubt = doubt.or(Some(format!(
+                        "with {shown} from the client, {} becomes {}",
+                        said(inside),
+                        said(&answer)
+                    )));
                 }
             }
         }
-        right(
-            check,
-            "the page shows none of the headers that a client makes up".into(),
-        )
+        match doubt {
+            Some(found) => unsure(check, found, HELP),
+            None => right(
+                check,
+                "the page shows none of the headers that a client makes up".into(),
+            ),
+        }
     }
 }
 
-/// A header as it is, with underscores, and twice: some servers take them for the same (FA-02).
-fn spellings(name: &str, value: &str) -> [Headers; 3] {
+/// A header as it is, with underscores, twice, and in all spellings between: some servers take them for the same (FA-02).
+fn spellings(name: &str, value: &str) -> Vec<Headers> {
     let header = |name: &str| (name.to_owned(), value.to_owned());
-    [
+    let underscores = name.replace('-', "_");
+    let mixed: Headers = identity_headers::spellings(name)
+        .iter()
+        .filter(|spelling| **spelling != name && **spelling != underscores)
+        .map(|spelling| header(spelling))
+        .collect();
+    let all = [
         vec![header(name)],
-        vec![header(&name.replace('-', "_"))],
+        vec![header(&underscores)],
         vec![header(name), header(&name.to_ascii_lowercase())],
-    ]
+        mixed,
+    ];
+    all.into_iter()
+        .filter(|headers| !headers.is_empty())
+        .collect()
 }

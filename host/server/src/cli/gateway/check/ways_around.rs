@@ -269,6 +269,41 @@ impl Probes<'_> {
         }
     }
 
+    /// A host that does not end where it should is refused: what follows it would be read as a path or a query, and another
+    /// address be judged than is shown (FA-04).
+    pub(super) fn malformed_host(&self, seen: &Seen<'_>) -> Finding {
+        const CHECK: &str = "malformed-host";
+        let page = self.page();
+        let own = self.place.authority();
+        let mark = &self.mark;
+        let hosts = [
+            format!("{own}?{mark}="),
+            format!("{own}/{mark}?"),
+            format!("{own}#{mark}"),
+            format!("{own}\\{mark}"),
+            format!("{mark}@{own}"),
+        ];
+        for host in &hosts {
+            for who in [Who::First, Who::Session] {
+                let answer = self.send(who, "GET", &page, Some(host.as_str()), Vec::new());
+                let Some(answer) = answer.filter(|answer| answer.status < 400) else {
+                    continue;
+                };
+                if self.giver(&answer, seen) != Giver::SentOn {
+                    return mistake(
+                        CHECK,
+                        format!("with Host: {host}, the page answers {}", said(&answer)),
+                        "such a request has to be refused: answer to the names of your own alone, and keep Cofactor up to date",
+                    );
+                }
+            }
+        }
+        right(
+            CHECK,
+            format!("{} hosts that are none are refused", hosts.len()),
+        )
+    }
+
     /// The pages send nobody away (FA-06, FA-07).
     pub(super) fn return_address(&self, seen: &Seen<'_>) -> Finding {
         const CHECK: &str = "return-address";

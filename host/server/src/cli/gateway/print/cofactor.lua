@@ -1,4 +1,5 @@
 -- Asks Cofactor before a request goes on: http-request lua.cofactor http://ADDRESS:PORT
+-- With unix@/PATH it asks there: a frontend of HAProxy's own that goes on to Cofactor over TLS.
 -- Says `allowed` in txn.cofactor, or answers the client itself. Where it can do neither, the configuration denies.
 
 -- What belongs to a connection, to a body, or is written below.
@@ -14,7 +15,7 @@ local TOLD = {
 }
 
 -- What goes to the client with an answer that is no 200.
-local ANSWERED = { "location", "set-cookie", "www-authenticate", "cache-control", "retry-after" }
+local ANSWERED = { "location", "set-cookie", "www-authenticate", "cache-control", "retry-after", "x-cofactor-fail-closed" }
 
 local function values(headers, name)
     local found = {}
@@ -38,11 +39,13 @@ end
 
 local function check(txn, address)
     txn:set_var("txn.cofactor", "asked")
-    local answer = core.httpclient():get({
-        url = address .. "/v1/gateway/haproxy",
-        headers = question(txn),
-        timeout = 2000,
-    })
+    local asked = { headers = question(txn), timeout = 2000 }
+    if address:sub(1, 5) == "unix@" then
+        asked.dst = address
+        address = "http://cofactor"
+    end
+    asked.url = address .. "/v1/gateway/haproxy"
+    local answer = core.httpclient():get(asked)
     if answer.status == 200 then
         for _, name in ipairs(TOLD) do
             txn.http:req_del_header(name)
