@@ -15,6 +15,8 @@ const ROUTE: &str = "
 name = 'trusted'
 users = ['trusted']
 then = 'skip'
+until = 2036-12-31T18:00:00Z
+why = 'a test'
 [[route]]
 name = 'administration'
 paths = ['/admin']
