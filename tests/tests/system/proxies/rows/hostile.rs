@@ -3,13 +3,13 @@
 use anyhow::{Context as _, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use cofactor_tests::http::{Answer, answers, exchange};
+use cofactor_tests::http::{Answer, answers, exchange, send};
 use cofactor_tests::proxies::{Guarded, PASSWORD};
 
 use super::{signed_in, since, visitor};
 
 /// What an attacker writes under names that proxies and applications believe.
-const SPOOFED: [&str; 27] = [
+const SPOOFED: [&str; 47] = [
     "Remote-User",
     "REMOTE-USER",
     "remote-user",
@@ -37,6 +37,27 @@ const SPOOFED: [&str; 27] = [
     "X-Forwarded-Host",
     "X-Original-URL",
     "X-Original-Method",
+    // CGI and WSGI make one variable of all of these.
+    "X-Cofactor_Level",
+    "X_Cofactor-Level",
+    "X-Cofactor_User",
+    "X_Remote-User",
+    "X-Remote_User",
+    "X-Forwarded_User",
+    "X_Forwarded-For",
+    "X-Forwarded_Host",
+    "X_Original-URL",
+    "X-Auth-Request-User",
+    "X_Auth_Request_User",
+    "X-Auth_Request-Email",
+    "X-Forwarded-Groups",
+    "X-Forwarded-Email",
+    "X-Forwarded-Preferred-Username",
+    "X-Rewrite-Url",
+    "X_Rewrite_Url",
+    "X-HTTP-Method-Override",
+    "X-HTTP_Method-Override",
+    "X-Method-Override",
 ];
 
 /// FA-01, FA-02.
@@ -69,7 +90,7 @@ pub(super) fn spoofed_identity(site: &mut Guarded) -> anyhow::Result<String> {
         }
     }
     // A header that a hop takes away for itself may be missing at the application; it is never another's.
-    const BELIEVED: [&str; 7] = [
+    const BELIEVED: [&str; 10] = [
         "remote",
         "cofactor",
         "secret",
@@ -77,6 +98,9 @@ pub(super) fn spoofed_identity(site: &mut Guarded) -> anyhow::Result<String> {
         "forwarded",
         "original",
         "proto",
+        "auth",
+        "rewrite",
+        "method",
     ];
     let asked = since(site, before);
     ensure!(
@@ -94,6 +118,21 @@ pub(super) fn spoofed_identity(site: &mut Guarded) -> anyhow::Result<String> {
                 !is_believed || !value.contains("mallory"),
                 "{name}: {value}"
             );
+        }
+    }
+    // Nor does a client take away what Cofactor says, by calling it a matter of its own connection.
+    for taken in [
+        "X-Cofactor-Level, Remote-User",
+        "close, Remote-User",
+        "X-Cofactor-User, X-Cofactor-Secret",
+    ] {
+        let before = site.application.asked().len();
+        let answer = who.request("GET", "/", &[("Connection", taken)], "")?;
+        ensure!(answer.status == 200, "{taken}: {}", answer.status);
+        let asked = since(site, before);
+        ensure!(asked.len() == 1, "{taken}: {asked:?}");
+        for (header, value) in [("remote-user", user.as_str()), ("x-cofactor-level", "2")] {
+            ensure!(asked[0].all(header) == [value], "{taken}: {asked:?}");
         }
     }
     Ok("overwritten or removed".to_owned())
@@ -132,17 +171,45 @@ pub(super) fn spoofed_address(site: &mut Guarded) -> anyhow::Result<String> {
         let page = who.request("GET", "/.cofactor/", &[spoofed], "")?;
         ensure!(page.status == 200, "{spoofed:?}: {}", page.status);
     }
-    // Another host in the request itself is none of the gateway's.
+    // Another host in the request itself is none of the gateway's, and neither is one with something behind it.
+    let (name, who, _) = signed_in(site)?;
+    let cookie = who.cookie("cofactor").context("no session")?;
+    let first = format!("Basic {}", STANDARD.encode(format!("{name}:{PASSWORD}")));
+    let session = format!("cofactor={cookie}");
+    let own = format!("127.0.0.1:{}", site.port);
     let before = site.application.asked().len();
-    let (_, mut who, _) = signed_in(site)?;
-    let reached = since(site, before).len();
-    let answer = who.request("GET", "/", &[("Host", "evil.example")], "")?;
-    ensure!(
-        answer.status != 200 && answer.location().is_empty(),
-        "{}",
-        answer.status
-    );
-    ensure!(since(site, before).len() == reached);
+    for host in [
+        "evil.example",
+        "@site@?x=",
+        "@site@/x",
+        "@site@@evil.example",
+        "evil.example@@site@",
+        "@site@, evil.example",
+        // Two of them.
+        "@site@|evil.example",
+        "evil.example|@site@",
+    ] {
+        let host = host.replace("@site@", &own);
+        for target in ["/", "/.cofactor/"] {
+            let hosts = host.split('|').map(|host| ("Host", host));
+            let mut headers: Vec<(&str, &str)> = hosts.collect();
+            headers.extend([
+                ("Accept", "text/html"),
+                ("Authorization", first.as_str()),
+                ("Cookie", session.as_str()),
+            ]);
+            let answer = send(site.port, "GET", target, &headers, "")?;
+            // Caddy answers with nothing at all where no site has that name.
+            let is_nothing = answer.status == 200 && answer.body.is_empty();
+            ensure!(
+                (answer.status >= 400 || is_nothing) && answer.location().is_empty(),
+                "{host:?} {target}: {} {}",
+                answer.status,
+                answer.location()
+            );
+        }
+    }
+    ensure!(since(site, before).is_empty());
     Ok("the proxy's own counts".to_owned())
 }
 
