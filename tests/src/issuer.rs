@@ -83,14 +83,19 @@ impl Issuer {
         format!("https://localhost:{}/keys", self.port)
     }
 
+    /// Its key under this name, as it is published.
+    #[must_use]
+    pub fn keys(&self, kid: &str) -> String {
+        let x = URL_SAFE_NO_PAD.encode(self.key.verifying_key().as_bytes());
+        json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": kid, "x": x}]}).to_string()
+    }
+
     /// Publishes its key under this name.
     pub fn publish(&self, kid: &str) {
-        let x = URL_SAFE_NO_PAD.encode(self.key.verifying_key().as_bytes());
-        let keys = json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": kid, "x": x}]});
         *self
             .published
             .lock()
-            .unwrap_or_else(PoisonError::into_inner) = keys.to_string();
+            .unwrap_or_else(PoisonError::into_inner) = self.keys(kid);
     }
 
     /// How often somebody asked for its keys.

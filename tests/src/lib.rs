@@ -20,6 +20,7 @@
 //! | [`directory`] | a real OpenLDAP server with a few people in it |
 //! | [`issuer`] | who signs tokens, and publishes the keys for that |
 //! | [`http`] | requests that no well-behaved client would send |
+//! | [`tls`] | requests over TLS |
 //! | [`authenticator`] | the user's authenticator app: oathtool |
 //! | [`api`] | a program that calls the verify API |
 //! | [`browser`] | a person at a real Chromium |
@@ -43,5 +44,6 @@ pub mod promises;
 pub mod proxies;
 pub mod scenario;
 pub mod server;
+pub mod tls;
 pub mod tour;
 pub mod visitor;

@@ -9,12 +9,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::http::{Answer, send};
+use crate::tls;
 
 /// A browser's memory, and the password that its user gave to the site's first factor.
 #[derive(Clone, Debug)]
 pub struct Visitor {
     /// `127.0.0.1:8080`: where addresses without a site lead to.
     site: String,
+    /// Whether every site is spoken to over TLS.
+    secure: bool,
     /// Other sites that ask for the same password.
     others: Vec<String>,
     /// Headers of each request: the first factor.
@@ -45,9 +48,21 @@ impl Visitor {
     pub fn with_header(port: u16, name: &str, value: &str) -> Self {
         Self {
             site: format!("127.0.0.1:{port}"),
+            secure: false,
             others: Vec::new(),
             first: vec![(name.to_owned(), value.to_owned())],
             cookies: BTreeMap::new(),
+        }
+    }
+
+    /// The same person at [`tls::SITE`], on the same port and over TLS.
+    #[must_use]
+    pub fn over_tls(self) -> Self {
+        let port = self.site.rsplit(':').next().unwrap_or_default();
+        Self {
+            site: format!("{}:{port}", tls::SITE),
+            secure: true,
+            ..self
         }
     }
 
@@ -73,6 +88,13 @@ impl Visitor {
     /// Another site, such as `localhost:8081`, asks for the same password.
     pub fn also_at(&mut self, site: &str) {
         self.others.push(site.to_owned());
+    }
+
+    /// The header that is the first factor.
+    #[must_use]
+    pub fn first_factor(&self) -> Option<(&str, &str)> {
+        let (name, value) = self.first.first()?;
+        Some((name.as_str(), value.as_str()))
     }
 
     /// A cookie of a host.
@@ -140,6 +162,7 @@ impl Visitor {
             all.push(("Cookie", cookie));
         }
         all.extend_from_slice(headers);
+        let send = if self.secure { tls::send } else { send };
         let answer = send(port.parse()?, method, &target, &all, body)?;
         let jar = self.cookies.entry(host.to_owned()).or_default();
         for line in answer.all("set-cookie") {
@@ -180,8 +203,8 @@ impl Visitor {
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
         );
         let (site, _) = self.split(&page.address);
-        let address = format!("http://{site}{action}");
-        let origin = format!("http://{site}");
+        let origin = format!("{}{site}", self.scheme());
+        let address = format!("{origin}{action}");
         let headers = [
             ("Content-Type", "application/x-www-form-urlencoded"),
             ("Origin", origin.as_str()),
@@ -199,7 +222,7 @@ impl Visitor {
             }
             let to = answer.location().to_owned();
             address = match to.strip_prefix('/') {
-                Some(_) => format!("http://{}{to}", self.split(&address).0),
+                Some(_) => format!("{}{}{to}", self.scheme(), self.split(&address).0),
                 None => to,
             };
             answer = self.get(&address)?;
@@ -211,11 +234,15 @@ impl Visitor {
     #[must_use]
     pub fn absolute(&self, address: &str) -> String {
         let (site, target) = self.split(address);
-        format!("http://{site}{target}")
+        format!("{}{site}{target}", self.scheme())
+    }
+
+    fn scheme(&self) -> &'static str {
+        if self.secure { "https://" } else { "http://" }
     }
 
     fn split(&self, address: &str) -> (String, String) {
-        match address.strip_prefix("http://") {
+        match address.strip_prefix(self.scheme()) {
             None => (self.site.clone(), address.to_owned()),
             Some(rest) => match rest.find('/') {
                 None => (rest.to_owned(), "/".to_owned()),

@@ -1,12 +1,26 @@
 //! Caddy: what is printed is a site of a Caddyfile.
 
-use super::Place;
+use super::{Place, fixture, with};
 use crate::program::Running;
+use crate::tls;
 
 pub(super) fn start(place: &Place<'_>) -> anyhow::Result<Running> {
-    let site = place.printed("Caddyfile")?;
-    // No door for administrators, and nothing written outside the folder.
-    let text = format!("{{\n\tadmin off\n\tpersist_config off\n}}\n{site}");
+    let mut site = place.printed("Caddyfile")?;
+    if place.options.tls {
+        // In real life it gets its certificate itself.
+        let certificate = fixture("site.pem")?;
+        let head = site
+            .lines()
+            .find(|line| line.starts_with(tls::SITE))
+            .unwrap_or_default()
+            .to_owned();
+        let own = format!("{head}\n\ttls {certificate} {certificate}");
+        site = with(&site, &head, &own)?;
+    }
+    // No door for administrators or for plain HTTP, and nothing written outside the folder.
+    let text = format!(
+        "{{\n\tadmin off\n\tpersist_config off\n\tauto_https disable_redirects\n}}\n{site}"
+    );
     let file = place.write("Caddyfile", &text)?;
     Running::start(
         place

@@ -18,8 +18,9 @@ use tempfile::TempDir;
 
 use crate::application::Application;
 use crate::nginx::SECRET;
-use crate::program::{Running, free_port, own, peer, wait_for};
+use crate::program::{Running, free_port, own, peer, project, wait_for};
 use crate::server::{Server, Setup};
+use crate::tls;
 
 /// A proxy that asks before it lets a request through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +44,7 @@ pub const PASSWORD: &str = "alice's password";
 /// Somebody whom a policy may treat in another way.
 pub const TRUSTED: &str = "trusted";
 /// How many other people the first factor knows: see [`Guarded::somebody`].
-const PEOPLE: usize = 40;
+const PEOPLE: usize = 80;
 
 impl Proxy {
     /// All of them, in the order of the table.
@@ -127,6 +128,31 @@ impl Proxy {
 const BCRYPT: &str = "$2a$04$qNtS0wlDu1kUIxykBhNx4.Wtn2pV28kCTrHzyOswXm8RpBld9RV0S";
 const SHA_512: &str = "$6$rounds=1000$cofactor$UQkZlaTk9go/uHLRVKF1.6FlM8uKdt9SyfD0CCPq.fCo5oEdjaV8lGXIqN6bmaIWYWMDSzdK9EDXb2qi/nNPq0";
 
+/// What differs from a site on the machine itself, whose proxy asks for a password and proves itself by a secret.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The policy document; empty for the defaults.
+    pub policy: String,
+    /// Further options for `cofactor gateway print`.
+    pub print: Vec<&'static str>,
+    /// Further keys and tables of the `[[gateway]]`.
+    pub gateway: String,
+    /// Further files of the host's folder: name and content.
+    pub files: Vec<(String, String)>,
+    /// Whether the site is [`tls::SITE`], over TLS.
+    pub tls: bool,
+    /// By which certificate of tests/fixtures/tls the proxy is known, in the place of the secret.
+    pub certificate: Option<&'static str>,
+}
+
+/// The host's side of TLS, where gateways are known by certificates.
+const LISTEN: &str = "\
+web-tls = { certificate = \"host.pem\", key = \"host.key\", client-ca = \"clients.pem\" }
+grpc-tls = { certificate = \"host.pem\", key = \"host.key\", client-ca = \"clients.pem\" }
+";
+/// The files for that.
+const LISTEN_FILES: [&str; 3] = ["host.pem", "host.key", "clients.pem"];
+
 /// A guarded site: the proxy, the host behind it, and the application.
 pub struct Guarded {
     /// Which proxy.
@@ -148,53 +174,73 @@ impl Guarded {
     /// # Errors
     /// Where something does not start; with the proxy's own words.
     pub fn start(proxy: Proxy, policy: &str) -> anyhow::Result<Option<Self>> {
-        Self::start_with(proxy, policy, &[])
+        let options = Options {
+            policy: policy.to_owned(),
+            ..Options::default()
+        };
+        Self::start_with(proxy, &options)
     }
 
-    /// The same, with further options for `cofactor gateway print`.
+    /// The same, with what differs.
     ///
     /// # Errors
     /// As [`Guarded::start`].
-    pub fn start_with(
-        proxy: Proxy,
-        policy: &str,
-        options: &[&str],
-    ) -> anyhow::Result<Option<Self>> {
+    pub fn start_with(proxy: Proxy, options: &Options) -> anyhow::Result<Option<Self>> {
         let (Some(program), Some(_)) = (peer(proxy.name()), peer("oathtool")) else {
             return Ok(None);
         };
         let port = free_port()?;
         let folder = tempfile::tempdir()?;
-        let host = format!("127.0.0.1:{port}");
-        let table = ["--file", "cofactor.toml", "--host", &host];
-        let own_table = proxy.printed(&[&table, options].concat())?;
+        let host = match options.tls {
+            true => format!("{}:{port}", tls::SITE),
+            false => format!("127.0.0.1:{port}"),
+        };
+        let mut arguments: Vec<(&'static str, String)> = vec![("--host", host)];
+        if options.tls {
+            arguments.push(("--certificate", fixture("site.pem")?));
+        }
+        if let Some(name) = options.certificate {
+            arguments.extend(certificate(proxy, name, folder.path())?);
+        }
+        let mut place = Place {
+            program,
+            folder: folder.path(),
+            proxy,
+            options,
+            arguments,
+        };
+        let own_table = place.printed("cofactor.toml")?;
         let component = folder.path().join("component.wasm");
         fs::write(&component, cofactor_component::COMPONENT)?;
         let secret = format!("{}.secret", proxy.name());
         let server = Server::start(&Setup {
-            policy: policy.to_owned(),
-            tables: format!("{own_table}\n[component]\nfile = {:?}\n", shown(&component)),
-            files: vec![(secret.clone(), format!("{SECRET}\n"))],
+            policy: options.policy.clone(),
+            tables: format!(
+                "{own_table}\n{}\n[component]\nfile = {:?}\n",
+                options.gateway,
+                shown(&component)
+            ),
+            listen: match options.certificate {
+                Some(_) => LISTEN.to_owned(),
+                None => String::new(),
+            },
+            files: host_files(options, &secret)?,
             ..Setup::default()
         })?;
         let application = Application::start()?;
         let people = (0..PEOPLE).map(person).chain([TRUSTED.to_owned()]);
         let users: String = people.map(|name| proxy.user(&name)).collect();
         fs::write(folder.path().join("users"), users)?;
-        let place = Place {
-            program,
-            folder: folder.path(),
-            proxy,
-            options,
-            arguments: [
-                ("--host", host),
-                ("--cofactor", format!("127.0.0.1:{}", server.web())),
-                ("--grpc", format!("127.0.0.1:{}", server.grpc())),
-                ("--application", format!("127.0.0.1:{}", application.port())),
-                ("--secret-file", shown(&server.folder().join(secret))),
-                ("--users", shown(&folder.path().join("users"))),
-            ],
-        };
+        place.arguments.extend([
+            ("--cofactor", format!("127.0.0.1:{}", server.web())),
+            ("--grpc", format!("127.0.0.1:{}", server.grpc())),
+            ("--application", format!("127.0.0.1:{}", application.port())),
+            ("--users", shown(&folder.path().join("users"))),
+        ]);
+        if options.certificate.is_none() {
+            let file = shown(&server.folder().join(secret));
+            place.arguments.push(("--secret-file", file));
+        }
         let mut process = match proxy {
             Proxy::Nginx => nginx::start(&place),
             Proxy::Envoy | Proxy::EnvoyHttp => envoy::start(&place),
@@ -208,8 +254,13 @@ impl Guarded {
                 return Some(false);
             }
             TcpStream::connect(("127.0.0.1", port)).ok()?;
-            let answer = crate::http::send(port, "GET", "/", &[], "").ok()?;
-            (answer.status == 401).then_some(true)
+            let answer = if options.tls {
+                let host = format!("{}:{port}", tls::SITE);
+                tls::send(port, "GET", "/", &[("Host", &host)], "")
+            } else {
+                crate::http::send(port, "GET", "/", &[], "")
+            };
+            (answer.ok()?.status == 401).then_some(true)
         });
         if !matches!(up, Ok(true)) {
             let log = fs::read_to_string(folder.path().join("log")).unwrap_or_default();
@@ -270,13 +321,59 @@ fn shown(path: &Path) -> String {
     path.display().to_string()
 }
 
+/// Where a file of tests/fixtures/tls is.
+fn fixture(name: &str) -> anyhow::Result<String> {
+    let folder = project("tests/fixtures/tls").canonicalize()?;
+    Ok(shown(&folder.join(name)))
+}
+
+/// How the proxy is told to show that certificate, and whom to believe to be Cofactor.
+fn certificate(
+    proxy: Proxy,
+    name: &str,
+    folder: &Path,
+) -> anyhow::Result<[(&'static str, String); 5]> {
+    let (mut chain, mut key) = (
+        fixture(&format!("{name}.pem"))?,
+        fixture(&format!("{name}.key"))?,
+    );
+    if proxy == Proxy::Haproxy {
+        // Both in one file, as it reads them.
+        let both = fs::read_to_string(&chain)? + &fs::read_to_string(&key)?;
+        let file = folder.join("client.pem");
+        fs::write(&file, both)?;
+        (chain, key) = (shown(&file), shown(&file));
+    }
+    Ok([
+        ("--client-certificate", chain),
+        ("--client-key", key),
+        ("--authority", fixture("authority.pem")?),
+        ("--cofactor-name", "localhost".to_owned()),
+        // Whatever it shows, the host believes this name alone.
+        ("--proxy-name", "gateway.example".to_owned()),
+    ])
+}
+
+/// The files of the host's folder.
+fn host_files(options: &Options, secret: &str) -> anyhow::Result<Vec<(String, String)>> {
+    let mut files = options.files.clone();
+    if options.certificate.is_none() {
+        files.push((secret.to_owned(), format!("{SECRET}\n")));
+        return Ok(files);
+    }
+    for name in LISTEN_FILES {
+        files.push((name.to_owned(), fs::read_to_string(fixture(name)?)?));
+    }
+    Ok(files)
+}
+
 /// What a proxy is started with.
 struct Place<'a> {
     program: PathBuf,
     folder: &'a Path,
     proxy: Proxy,
-    options: &'a [&'a str],
-    arguments: [(&'static str, String); 6],
+    options: &'a Options,
+    arguments: Vec<(&'static str, String)>,
 }
 
 impl Place<'_> {
@@ -286,7 +383,7 @@ impl Place<'_> {
         for (name, value) in &self.arguments {
             arguments.extend([*name, value.as_str()]);
         }
-        arguments.extend(self.options);
+        arguments.extend(&self.options.print);
         self.proxy.printed(&arguments)
     }
 

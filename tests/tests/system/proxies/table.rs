@@ -6,6 +6,7 @@ use std::fs;
 use cofactor_tests::program::project;
 use cofactor_tests::proxies::{Guarded, Proxy};
 
+use super::at_every_proxy;
 use super::rows::ROWS;
 use crate::{PATIENT, Tested};
 
@@ -15,6 +16,8 @@ const ROUTE: &str = "
 name = 'trusted'
 users = ['trusted']
 then = 'skip'
+until = 2036-12-31T18:00:00Z
+why = 'a test'
 [[route]]
 name = 'administration'
 paths = ['/admin']
@@ -22,25 +25,9 @@ level = 2
 ";
 
 #[test]
-fn fa_01_fa_02_fa_03_fa_04_fa_05_fa_08_fa_09_fa_12_fa_14_at_every_proxy_as_the_readme_says()
+fn fa_01_fa_02_fa_03_fa_04_fa_05_fa_06_fa_07_fa_08_fa_09_fa_10_fa_11_fa_12_fa_13_fa_14_fa_15_at_every_proxy_as_the_readme_says()
 -> Tested {
-    let columns: Vec<_> = std::thread::scope(|scope| {
-        let threads: Vec<_> = Proxy::ALL
-            .into_iter()
-            .map(|proxy| {
-                let name = std::thread::current().name().map(str::to_owned);
-                let thread = std::thread::Builder::new().name(name.unwrap_or_default());
-                (proxy, thread.spawn_scoped(scope, move || column(proxy)))
-            })
-            .collect();
-        threads
-            .into_iter()
-            .map(|(proxy, thread)| {
-                let cells = thread?.join().expect("a proxy's thread panicked")?;
-                Ok((proxy, cells))
-            })
-            .collect::<anyhow::Result<_>>()
-    })?;
+    let columns = at_every_proxy(column)?;
     let table = markdown(&columns);
     println!("{table}");
     if let Some(folder) = std::env::var_os("COFACTOR_REPORT") {
