@@ -143,6 +143,17 @@ pub struct Options {
     pub tls: bool,
     /// By which certificate of tests/fixtures/tls the proxy is known, in the place of the secret.
     pub certificate: Option<&'static str>,
+    /// What the proxy stands before, where it is not the host and the application that are started with it.
+    pub behind: Behind,
+}
+
+/// Ports of others on this machine.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Behind {
+    /// An authorizer, over HTTP and over gRPC.
+    pub authorizer: Option<(u16, u16)>,
+    /// An application.
+    pub application: Option<u16>,
 }
 
 /// The host's side of TLS, where gateways are known by certificates.
@@ -231,10 +242,16 @@ impl Guarded {
         let people = (0..PEOPLE).map(person).chain([TRUSTED.to_owned()]);
         let users: String = people.map(|name| proxy.user(&name)).collect();
         fs::write(folder.path().join("users"), users)?;
+        let Behind {
+            authorizer,
+            application: other,
+        } = options.behind;
+        let (web, grpc) = authorizer.unwrap_or_else(|| (server.web(), server.grpc()));
+        let port_of_application = other.unwrap_or_else(|| application.port());
         place.arguments.extend([
-            ("--cofactor", format!("127.0.0.1:{}", server.web())),
-            ("--grpc", format!("127.0.0.1:{}", server.grpc())),
-            ("--application", format!("127.0.0.1:{}", application.port())),
+            ("--cofactor", format!("127.0.0.1:{web}")),
+            ("--grpc", format!("127.0.0.1:{grpc}")),
+            ("--application", format!("127.0.0.1:{port_of_application}")),
             ("--users", shown(&folder.path().join("users"))),
         ]);
         if options.certificate.is_none() {

@@ -8,6 +8,8 @@ use serde_json::Value;
 
 use super::json;
 
+/// The longest key set that is read, in octets: a few hundred keys.
+pub(super) const LONGEST: usize = 256 * 1024;
 /// How many keys of a set are looked at.
 const MOST: usize = 256;
 

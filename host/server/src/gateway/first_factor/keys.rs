@@ -16,11 +16,9 @@ use tokio::sync::Mutex;
 use tokio_rustls::TlsConnector;
 use url::{Host, Url};
 
-use super::jwks::{Algorithm, KeySet};
+use super::jwks::{Algorithm, KeySet, LONGEST};
 use super::trust;
 
-/// The longest key set that is read, in octets: a few hundred keys.
-const LONGEST: usize = 256 * 1024;
 /// How long the whole of a fetch may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long nobody asks again after a fetch, whatever came of it, in milliseconds: tokens with keys that nobody knows cost
