@@ -152,6 +152,9 @@ impl Print {
             "http" => self.over == Over::Http,
             "secret" => self.client_certificate.is_none(),
             "certificate" => self.client_certificate.is_some(),
+            "application-by-name" => values::is_by_name(&self.application),
+            "cofactor-by-name" => values::is_by_name(&self.cofactor),
+            "grpc-by-name" => values::is_by_name(&self.grpc),
             _ => false,
         };
         Ok(files::fill(template, holds, &values))
@@ -216,6 +219,15 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn envoy_resolves_names_and_no_addresses() {
+        let resolved = |line: &str| printed(line).unwrap().matches("STRICT_DNS").count();
+        assert_eq!(resolved("envoy"), 0);
+        assert_eq!(resolved("envoy --cofactor cofactor.example.com:7080"), 1);
+        assert_eq!(resolved("envoy --grpc cofactor.example.com:7083"), 1);
+        assert_eq!(resolved("envoy --application localhost:8081"), 1);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::Finding;
 use super::answer::{Giver, said};
 use super::probes::{Headers, Probes, Seen, Who, mistake, not_tried, right, unsure};
+use super::wire::Answer;
 
 impl Probes<'_> {
     /// However its path is written, the page is guarded (FA-04).
@@ -92,6 +93,7 @@ impl Probes<'_> {
     }
 
     fn bypassed(&self, check: &'static str, targets: &[String], seen: &Seen<'_>) -> Finding {
+        let foreign = format!("//{}.example", self.mark);
         let mut doubt = None;
         for target in targets {
             // Refused without a word: that is an answer as well.
@@ -100,6 +102,9 @@ impl Probes<'_> {
             };
             match self.giver(&answer, seen) {
                 Giver::Gateway | Giver::SentOn => {}
+                // A request for another host, which shows nothing.
+                Giver::Behind | Giver::Unclear
+                    if target.contains(&foreign) && shows_nothing(&answer) => {}
                 Giver::Behind => {
                     let help = "have the proxy ask for every path, and `ambiguous-paths = \"refuse\"` in the [[gateway]]; open paths by exact match";
                     return mistake(
@@ -257,7 +262,7 @@ impl Probes<'_> {
             );
         }
         match self.giver(&answer, seen) {
-            Giver::Behind => unsure(
+            Giver::Behind if !shows_nothing(&answer) => unsure(
                 CHECK,
                 format!("a request for another host answers {}", said(&answer)),
                 "is this a site that is open to all, or the same application by another name?",
@@ -366,4 +371,9 @@ impl Probes<'_> {
             "Cofactor's endpoints for proxies are not reached from outside".into(),
         )
     }
+}
+
+/// Whether an answer is no page: some proxies say 200 and nothing for hosts that they do not know.
+fn shows_nothing(answer: &Answer) -> bool {
+    answer.status == 404 || answer.body.is_empty()
 }

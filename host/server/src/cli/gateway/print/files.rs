@@ -12,7 +12,8 @@ use super::Proxy;
 /// | `direct` | where clients connect to the proxy itself: not with `header` |
 /// | `grpc`, `http` | with Envoy asking by that |
 /// | `secret`, `certificate` | with the proxy proving by that who it is |
-const CONDITIONS: [&str; 11] = [
+/// | `application-by-name`, `cofactor-by-name`, `grpc-by-name` | with a host there that is no address |
+const CONDITIONS: [&str; 14] = [
     "tls",
     "plain",
     "password",
@@ -24,6 +25,9 @@ const CONDITIONS: [&str; 11] = [
     "http",
     "secret",
     "certificate",
+    "application-by-name",
+    "cofactor-by-name",
+    "grpc-by-name",
 ];
 
 impl Proxy {

@@ -2,6 +2,7 @@
 //! these languages, or is refused.
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 use std::path::Path;
 
 use super::{FirstFactor, Over, Print, Proxy};
@@ -208,6 +209,12 @@ fn parts(authority: &str) -> (String, String) {
     (host.to_owned(), port.to_owned())
 }
 
+/// Whether a host and port name the host, which has to be resolved then.
+pub(super) fn is_by_name(authority: &str) -> bool {
+    let (host, _) = divided(authority, "");
+    host.trim_matches(['[', ']']).parse::<IpAddr>().is_err()
+}
+
 fn upstream(option: &str, text: &str) -> Result<String, String> {
     Site::new(false, text)
         .map(|site| site.authority().to_owned())
@@ -244,9 +251,7 @@ fn plain_path(option: &str, path: &Path) -> Result<String, String> {
 /// A name that stands in a certificate. Addresses are no such names: nginx and HAProxy compare none.
 fn dns_name(option: &str, name: &str) -> Result<String, String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);
-    let is_address = name
-        .bytes()
-        .all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let is_address = !is_by_name(name);
     if name.is_empty() || is_address || !name.bytes().all(plain) {
         return Err(format!(
             "{option}: `{name}` is not a DNS name, as it stands in a certificate"
