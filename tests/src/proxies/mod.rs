@@ -344,31 +344,32 @@ fn fixture(name: &str) -> anyhow::Result<String> {
     Ok(shown(&folder.join(name)))
 }
 
-/// How the proxy is told to show that certificate, and whom to believe to be Cofactor.
+/// How the proxy is told to show that certificate, and whom to believe to be Cofactor. Whatever it shows, the host believes
+/// the name in `gateway.pem` alone.
 fn certificate(
     proxy: Proxy,
     name: &str,
     folder: &Path,
-) -> anyhow::Result<[(&'static str, String); 5]> {
-    let (mut chain, mut key) = (
+) -> anyhow::Result<Vec<(&'static str, String)>> {
+    let (chain, key) = (
         fixture(&format!("{name}.pem"))?,
         fixture(&format!("{name}.key"))?,
     );
-    if proxy == Proxy::Haproxy {
-        // Both in one file, as it reads them.
-        let both = fs::read_to_string(&chain)? + &fs::read_to_string(&key)?;
-        let file = folder.join("client.pem");
-        fs::write(&file, both)?;
-        (chain, key) = (shown(&file), shown(&file));
-    }
-    Ok([
-        ("--client-certificate", chain),
-        ("--client-key", key),
+    let mut arguments = vec![
         ("--authority", fixture("authority.pem")?),
         ("--cofactor-name", "localhost".to_owned()),
-        // Whatever it shows, the host believes this name alone.
         ("--proxy-name", "gateway.example".to_owned()),
-    ])
+    ];
+    if proxy == Proxy::Haproxy {
+        // It reads both from one file.
+        let both = fs::read_to_string(chain)? + &fs::read_to_string(key)?;
+        let file = folder.join("client.pem");
+        fs::write(&file, both)?;
+        arguments.push(("--client-certificate", shown(&file)));
+    } else {
+        arguments.extend([("--client-certificate", chain), ("--client-key", key)]);
+    }
+    Ok(arguments)
 }
 
 /// The files of the host's folder.
