@@ -1,5 +1,6 @@
 //! Puts the host together: component, key ring, store, service and listeners.
 
+mod apart;
 mod descriptors;
 
 use std::path::PathBuf;
@@ -25,6 +26,7 @@ use crate::keyring::{self, InUse, KeyFileError};
 use crate::listener::{ListenError, Listener};
 use crate::metrics::{self, ApiCounters, Watched};
 use crate::store::embedded::{self, EmbeddedStore, OpenError};
+use apart::Apart;
 
 /// Why the host cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +88,9 @@ pub enum StartError {
     /// A listener came to an end that nobody asked for.
     #[error("the host ended by itself; the log says why")]
     Ended,
+    /// The system gives no threads.
+    #[error("cannot start threads: {0}")]
+    Threads(std::io::Error),
     /// The system does not let the process wait for signals.
     #[error("cannot wait for signals: {0}")]
     Signals(std::io::Error),
@@ -155,6 +160,8 @@ pub struct Host {
     in_use: InUse,
     front: Option<Arc<Front<EmbeddedStore>>>,
     served: Vec<(&'static str, Listener, Router)>,
+    /// The gRPC listener, and its threads.
+    over_grpc: Option<(Apart, Listener, Router)>,
 }
 
 impl Host {
@@ -185,16 +192,26 @@ impl Host {
             Arc::clone(&counters),
         );
         let mut served = Vec::new();
-        let mut front = None;
+        let (mut front, mut over_grpc) = (None, None);
         if !config.gateways.all.is_empty() {
-            let over_grpc = config.gateways.any_over_grpc();
+            let asks_over_grpc = config.gateways.any_over_grpc();
             let made = Front::new(Arc::clone(&service), config.gateways, &config.portal)?;
             let made = Arc::new(made);
             let web = Listener::bind(&config.listen.web).await?;
             served.push(("web", web, gateway::router(Arc::clone(&made))));
-            if over_grpc {
-                let grpc = Listener::bind_http2(&config.listen.grpc).await?;
-                served.push(("grpc", grpc, ext_authz::router(Arc::clone(&made))));
+            if asks_over_grpc {
+                let apart = Apart::new().map_err(StartError::Threads)?;
+                let door = config.listen.grpc;
+                let bound = apart.spawn(async move { Listener::bind_http2(&door).await });
+                let listener = match bound {
+                    Some(bound) => bound.await.map_err(|_| StartError::Ended)??,
+                    None => return Err(StartError::Ended),
+                };
+                let router = {
+                    let _there = apart.enter();
+                    ext_authz::router(Arc::clone(&made))
+                };
+                over_grpc = Some((apart, listener, router));
             }
             front = Some(made);
         }
@@ -224,16 +241,25 @@ impl Host {
             in_use,
             front,
             served,
+            over_grpc,
         })
     }
 
     /// Where the listener of that name (`web`, `grpc`, `api`, `metrics`) is.
     #[must_use]
     pub fn address(&self, name: &str) -> Option<&Address> {
-        self.served
-            .iter()
-            .find(|(other, ..)| *other == name)
-            .map(|(_, listener, _)| listener.address())
+        self.listeners()
+            .find(|(other, _)| *other == name)
+            .map(|(_, listener)| listener.address())
+    }
+
+    fn listeners(&self) -> impl Iterator<Item = (&'static str, &Listener)> {
+        let over_grpc = self.over_grpc.iter();
+        let over_grpc = over_grpc.map(|(_, listener, _)| ("grpc", listener));
+        let served = self.served.iter();
+        served
+            .map(|(name, listener, _)| (*name, listener))
+            .chain(over_grpc)
     }
 
     /// Serves until `stop` turns true, lets requests end, and closes the store: the anchor is written last.
@@ -241,7 +267,7 @@ impl Host {
     /// # Errors
     /// Where a listener came to its end before.
     pub async fn serve(self, mut stop: watch::Receiver<bool>) -> Result<(), StartError> {
-        for (name, listener, _) in &self.served {
+        for (name, listener) in self.listeners() {
             tracing::info!(listener = name, address = %listener.address(), "listening");
         }
         tracing::info!(
@@ -254,6 +280,14 @@ impl Host {
         for (_, listener, router) in self.served {
             tasks.spawn(listener.serve(router, halted.clone()));
         }
+        let _apart = self.over_grpc.map(|(apart, listener, router)| {
+            if let Some(serving) = apart.spawn(listener.serve(router, halted.clone())) {
+                tasks.spawn(async move {
+                    let _ = serving.await;
+                });
+            }
+            apart
+        });
         let mending = tokio::spawn(mend(Arc::clone(&self.service)));
         let forwarding = tokio::spawn(forward::run(Arc::clone(&self.service)));
         let tending = tokio::spawn(tend(self.front));

@@ -256,6 +256,7 @@ impl From<StartError> for Failure {
             | StartError::Descriptors { .. }
             | StartError::Compile(_) => Exit::Configuration,
             StartError::Listen(_)
+            | StartError::Threads(_)
             | StartError::Front(_)
             | StartError::Clock(_)
             | StartError::Ended

@@ -52,6 +52,8 @@ fn call(
         .method("POST")
         .uri(format!("http://127.0.0.1:{}/{method}", server.grpc()))
         .header("content-type", "application/grpc")
+        // A busy machine needs more than the default.
+        .header("grpc-timeout", "60S")
         .header("te", "trailers");
     for (name, value) in headers {
         request = request.header(*name, *value);

@@ -26,9 +26,12 @@ pub(super) fn health<S: Store>(service: Arc<Service<S>>) -> (Watch, HealthServer
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            let status = match is_ready(&service) {
-                true => ServingStatus::Serving,
-                false => ServingStatus::NotServing,
+            // The store may keep whoever asks it waiting.
+            let asked = Arc::clone(&service);
+            let ready = tokio::task::spawn_blocking(move || is_ready(&asked)).await;
+            let status = match ready {
+                Ok(true) => ServingStatus::Serving,
+                _ => ServingStatus::NotServing,
             };
             for name in ["", SERVICE] {
                 reporter.set_service_status(name, status).await;
