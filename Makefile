@@ -18,11 +18,12 @@ run: build ## Build, and start the demonstration on loopback
 	@$(TARGET)/release/cofactor demo
 
 test: toolchain peers ## Run every test: units, vectors, real gateways, races, crashes, attacks
-	@mkdir -p $(REPORT) && rm -f $(REPORT)/skipped.txt $(REPORT)/notes.txt
+	@mkdir -p $(REPORT) && rm -f $(REPORT)/skipped.txt $(REPORT)/notes.txt $(REPORT)/proxies.md
 	$(CARGO_BUILD) --all-targets
 	@status=0; \
 	COFACTOR_REPORT=$(abspath $(REPORT)) cargo test --release --locked --workspace --no-fail-fast 2>&1 | tee $(REPORT)/tests.txt || status=$$?; \
 	COFACTOR_REPORT=$(abspath $(REPORT)) tests/fuzzing 60 || status=1; \
+	cat $(REPORT)/proxies.md 2>/dev/null || true; \
 	$(TARGET)/release/evidence tests/attacks.toml tests/coverage.md $(REPORT)/tests.txt || status=1; \
 	exit $$status
 

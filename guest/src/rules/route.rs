@@ -133,9 +133,8 @@ fn missed(route: &Route<'_>, target: &Target<'_>) -> Option<&'static str> {
     if !route.hosts.is_empty() && !hosts.any(|host| authority::is_at(host, target.host)) {
         return Some("it is for other hosts");
     }
-    let Some(path) = target.path.as_ref().filter(|_| !route.paths.is_empty()) else {
-        return None;
-    };
+    // Of every path, and for any path, it is on the route.
+    let path = target.path.as_ref().filter(|_| !route.paths.is_empty())?;
     let is_on = |wanted: &[u8]| match wanted.split_first() {
         Some((&ALONE, page)) => path.is(page),
         _ => path.is_within(wanted),

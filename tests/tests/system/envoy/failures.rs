@@ -40,11 +40,10 @@ fn when_the_host_is_down_envoy_answers_503_and_never_the_page() -> Tested {
     }
     assert_eq!(site.envoy.application.asked().len(), reached);
     site.server.start_again()?;
-    let back = wait_for("Envoy to find the host again", || {
+    wait_for("Envoy to find the host again", || {
         let page = alice.visit("/").ok()?;
         is_application(&page).then_some(())
-    });
-    back
+    })
 }
 
 /// The one case in which `failure_mode_allow` lets somebody in, as docs/envoy.md says: nobody was asked, and the

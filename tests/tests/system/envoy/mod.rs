@@ -209,7 +209,7 @@ fn method_level_and_instant_are_metadata_of_envoy() -> Tested {
                   %DYNAMIC_METADATA(envoy.filters.http.ext_authz:level)% \
                   %DYNAMIC_METADATA(envoy.filters.http.ext_authz:verified)% \
                   %DYNAMIC_METADATA(envoy.filters.http.ext_authz:request)%";
-    let log = format!("          http_filters:\n",);
+    let log = "          http_filters:\n".to_owned();
     let with_log = format!(
         "          access_log:\n          - name: envoy.access_loggers.file\n            typed_config:\n              \
          \"@type\": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog\n              \

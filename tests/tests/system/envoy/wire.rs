@@ -110,7 +110,8 @@ fn whatever_is_sent_in_a_gateways_place_is_denied_and_no_error_of_grpc() -> Test
     let other = ("x-cofactor-secret", OTHER);
     let empty = frame(b"");
     let long = frame(&vec![0; 300_000]);
-    let cases: [(&str, &[(&str, &str)], &[u8], u64); 13] = [
+    type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [u8], u64);
+    let cases: [Case<'_>; 13] = [
         ("no secret", &[], &empty, 403),
         (
             "a wrong secret",

@@ -29,7 +29,6 @@ fn fa_01_fa_02_fa_03_fa_04_fa_05_fa_06_fa_07_fa_08_fa_09_fa_10_fa_11_fa_12_fa_13
 -> Tested {
     let columns = at_every_proxy(column)?;
     let table = markdown(&columns);
-    println!("{table}");
     if let Some(folder) = std::env::var_os("COFACTOR_REPORT") {
         fs::write(std::path::Path::new(&folder).join("proxies.md"), &table)?;
     }
