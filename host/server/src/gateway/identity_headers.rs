@@ -70,8 +70,15 @@ const PREFIXES: [&str; 12] = [
 /// Applications read a hyphen and an underscore as one (FA-02).
 #[must_use]
 pub fn is_ours_to_say(name: &str) -> bool {
-    let name = name.replace('_', "-");
-    PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    let plain = |octet: u8| if octet == b'_' { b'-' } else { octet };
+    PREFIXES.iter().any(|prefix| {
+        name.len() >= prefix.len()
+            && name
+                .bytes()
+                .map(plain)
+                .zip(prefix.bytes())
+                .all(|(a, b)| a == b)
+    })
 }
 
 /// Every way to write a name with hyphens and underscores, the name itself first: CGI and WSGI make one variable of them all.

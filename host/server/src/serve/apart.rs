@@ -6,16 +6,16 @@ use std::future::Future;
 use tokio::runtime::{Builder, EnterGuard, Runtime};
 use tokio::task::JoinHandle;
 
+use crate::gateway::ext_authz::judged_here;
+
 /// The threads. Whoever drops it waits for nobody.
 pub(super) struct Apart(Option<Runtime>);
-
-/// Enough for one that only hands questions on.
-const THREADS: usize = 2;
 
 impl Apart {
     pub(super) fn new() -> std::io::Result<Self> {
         let runtime = Builder::new_multi_thread()
-            .worker_threads(THREADS)
+            // As many as may be waiting for the store, and one that looks at the clock.
+            .worker_threads(judged_here() + 1)
             .thread_name("grpc")
             .enable_all()
             .build()?;

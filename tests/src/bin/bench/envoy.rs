@@ -43,6 +43,8 @@ pub(super) fn figures(quick: bool) -> anyhow::Result<Vec<Figure>> {
         Guarded::start(&Site {
             policy: "[totp]\nwindow = 10\ndrift-cap = 10\n".to_owned(),
             edits,
+            // What is printed: an answer that comes later is an error, and no error is accepted below.
+            timeout: Some("0.2s"),
             ..Site::default()
         })
     };

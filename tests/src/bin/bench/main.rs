@@ -1,5 +1,6 @@
 //! `make bench`: the same TOTP step natively, in a reused instance and in an instance of its own; a step of every method; a
-//! session check through Envoy; and then everything that `cofactor bench` measures.
+//! session check through each proxy; and then everything that `cofactor bench` measures. `--quick` takes less time, and
+//! `--gateways` measures the proxies alone.
 #![allow(clippy::print_stdout)]
 
 mod bare;
@@ -26,6 +27,18 @@ const ROUNDS: u32 = 5;
 fn main() -> anyhow::Result<()> {
     let quick = std::env::args().any(|argument| argument == "--quick");
     println!("{}", bench::HEADING);
+    let only = std::env::args()
+        .nth(1)
+        .is_some_and(|argument| argument == "--gateways");
+    if only {
+        for figure in proxies::figures(quick)? {
+            println!("{figure}");
+        }
+        for figure in envoy::figures(quick)? {
+            println!("{figure}");
+        }
+        return Ok(());
+    }
     for figure in steps()? {
         println!("{figure}");
     }

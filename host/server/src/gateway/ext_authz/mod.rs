@@ -58,6 +58,13 @@ const LONGEST: usize = 256 << 10;
 /// Questions of one gateway that are judged at once. More wait, as long as they may.
 const JUDGED_AT_ONCE: usize = 64;
 
+/// Questions that are judged at once on the listener's own threads, one for each core: whoever serves the router needs more threads
+/// than this. A store that does not answer holds these, and what comes then is judged on others.
+#[must_use]
+pub fn judged_here() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
 /// The authorizer and `grpc.health.v1`. Whoever serves it speaks HTTP/2.
 pub fn router<S: Store>(front: Arc<Front<S>>) -> Router {
     let (watch, health) = health::health(Arc::clone(&front.service));
@@ -68,6 +75,7 @@ pub fn router<S: Store>(front: Arc<Front<S>>) -> Router {
     });
     let authorizer = Arc::new(Authorizer {
         places: places.collect(),
+        here: Arc::new(Semaphore::new(judged_here())),
         front,
         _watch: watch,
     });
@@ -82,6 +90,7 @@ struct Authorizer<S> {
     front: Arc<Front<S>>,
     /// By gateway: a directory that one of them waits for keeps no other waiting.
     places: HashMap<String, Arc<Semaphore>>,
+    here: Arc<Semaphore>,
     _watch: health::Watch,
 }
 
@@ -96,6 +105,18 @@ enum Unread {
     Framing,
     #[error("{0}")]
     Message(#[from] prost::DecodeError),
+}
+
+/// Why a question has no judgement.
+enum Unjudged {
+    Unread(Unread),
+    Fault(String),
+}
+
+impl From<Unread> for Unjudged {
+    fn from(error: Unread) -> Self {
+        Self::Unread(error)
+    }
 }
 
 async fn check<S: Store>(State(it): State<Arc<Authorizer<S>>>, request: Request) -> Response {
@@ -125,34 +146,48 @@ impl<S: Store> Authorizer<S> {
         let failed = |cause, error: &dyn std::fmt::Display, answer| {
             denied(&closed(&self.front, &gateway, cause, error, answer))
         };
-        let late = || failed("late", &"no answer in time", Answer::Overloaded);
-        let message = match timeout_at(deadline, read(body)).await {
-            Ok(Ok(message)) => message,
-            Ok(Err(error)) => {
+        let answered = timeout_at(deadline, self.clone().judged(caller, body, id.clone())).await;
+        match answered {
+            Ok(Ok(response)) => response,
+            Ok(Err(Unjudged::Unread(error))) => {
                 tracing::warn!(gateway = gateway.name, %error, "a question that cannot be read");
-                return denied(&Answer::Malformed);
+                denied(&Answer::Malformed)
             }
-            Err(_) => return late(),
-        };
-        let Some(places) = self.places.get(&gateway.name).cloned() else {
-            return late();
-        };
-        let Ok(Ok(place)) = timeout_at(deadline, places.acquire_owned()).await else {
-            return late();
+            Ok(Err(Unjudged::Fault(error))) => failed("fault", &error, Answer::Failed),
+            Err(_) => failed("late", &"no answer in time", Answer::Overloaded),
+        }
+    }
+
+    async fn judged(
+        self: Arc<Self>,
+        caller: Caller,
+        body: Body,
+        id: String,
+    ) -> Result<CheckResponse, Unjudged> {
+        let message = read(body).await?;
+        let places = self.places.get(&caller.gateway.name).cloned();
+        let places = places.unwrap_or_else(|| Arc::clone(&self.here));
+        let Ok(place) = places.acquire_owned().await else {
+            return Err(Unjudged::Fault("the host is stopping".into()));
         };
         // Apart from what waits for it: a store that does not answer must not keep the clock from being looked at.
         let span = tracing::Span::current();
-        let (it, its_id) = (Arc::clone(&self), id.clone());
-        let judged = tokio::task::spawn_blocking(move || {
-            let _place = place;
-            let judging = it.judge(caller, message, &its_id).instrument(span);
-            tokio::runtime::Handle::current().block_on(judging)
-        });
-        match timeout_at(deadline, judged).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => failed("fault", &error, Answer::Failed),
-            Err(_) => late(),
-        }
+        let here = Arc::clone(&self.here).try_acquire_owned();
+        let judging = async move { self.judge(caller, message, &id).await }.instrument(span);
+        let judged = match here {
+            // The thread that has read the question goes on with it, while another looks at the clock.
+            Ok(here) => tokio::spawn(async move {
+                let _places = (place, here);
+                judging.await
+            }),
+            Err(_) => tokio::task::spawn_blocking(move || {
+                let _place = place;
+                tokio::runtime::Handle::current().block_on(judging)
+            }),
+        };
+        judged
+            .await
+            .map_err(|error| Unjudged::Fault(error.to_string()))
     }
 
     async fn judge(&self, caller: Caller, message: CheckRequest, id: &str) -> CheckResponse {

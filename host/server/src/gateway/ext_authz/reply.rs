@@ -9,7 +9,18 @@ use super::message::{
     Status, Struct, Value, ValueKind,
 };
 use crate::gateway::forward_auth::Answer;
-use crate::gateway::identity_headers::{IDENTITY, REQUEST, is_ours_to_say};
+use crate::gateway::identity_headers::is_ours_to_say;
+
+/// What Cofactor tells applications, and what is between it and Envoy.
+const OURS: [&str; 7] = [
+    "remote-user",
+    "x-cofactor-method",
+    "x-cofactor-level",
+    "x-cofactor-verified",
+    "x-cofactor-fail-open",
+    "x-cofactor-user",
+    "x-cofactor-secret",
+];
 
 /// `PERMISSION_DENIED` of gRPC: what matters to Envoy is that it is not 0.
 const PERMISSION_DENIED: i32 = 7;
@@ -33,16 +44,16 @@ pub(super) fn reply(answer: &Answer, headers: &HeaderMap, request: &str) -> Chec
 
 fn allowed(answer: &Answer, headers: &HeaderMap) -> Allowed {
     let told = answer.told();
+    // Envoy asks with all headers that there are, so what was not seen need not be removed; what Cofactor itself would say is, in
+    // case an operator lets it ask with fewer (`allowed_headers`).
     let seen = headers.keys().map(HeaderName::as_str);
-    let mut headers_to_remove: Vec<String> = IDENTITY
+    let seen = seen.filter(|name| is_ours_to_say(name) && !OURS.contains(name));
+    let headers_to_remove = OURS
         .into_iter()
-        .chain(REQUEST)
-        .chain(seen.filter(|name| is_ours_to_say(name)))
-        .map(str::to_ascii_lowercase)
-        .filter(|name| !told.iter().any(|(own, _)| own == name.as_str()))
+        .chain(seen)
+        .filter(|name| !told.iter().any(|(own, _)| own == name))
+        .map(str::to_owned)
         .collect();
-    headers_to_remove.sort_unstable();
-    headers_to_remove.dedup();
     Allowed {
         headers: told
             .iter()
@@ -203,8 +214,11 @@ mod tests {
             "remote-user",
             "remote_user",
             "remote-department",
+            "remote-groups",
             "x-cofactor-anything",
             "x-forwarded-user",
+            "x-auth-request-user",
+            "x-original-url",
             "x-http-method_override",
             "x-forwarded-for",
             "cookie",
