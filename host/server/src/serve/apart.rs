@@ -6,7 +6,8 @@ use std::future::Future;
 use tokio::runtime::{Builder, EnterGuard, Runtime};
 use tokio::task::JoinHandle;
 
-use crate::gateway::ext_authz::judged_here;
+/// Enough for one that only hands questions on.
+const THREADS: usize = 2;
 
 /// The threads. Whoever drops it waits for nobody.
 pub(super) struct Apart(Option<Runtime>);
@@ -14,8 +15,7 @@ pub(super) struct Apart(Option<Runtime>);
 impl Apart {
     pub(super) fn new() -> std::io::Result<Self> {
         let runtime = Builder::new_multi_thread()
-            // As many as may be waiting for the store, and one that looks at the clock.
-            .worker_threads(judged_here() + 1)
+            .worker_threads(THREADS)
             .thread_name("grpc")
             .enable_all()
             .build()?;

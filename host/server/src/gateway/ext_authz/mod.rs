@@ -58,13 +58,6 @@ const LONGEST: usize = 256 << 10;
 /// Questions of one gateway that are judged at once. More wait, as long as they may.
 const JUDGED_AT_ONCE: usize = 64;
 
-/// Questions that are judged at once on the listener's own threads, one for each core: whoever serves the router needs more threads
-/// than this. A store that does not answer holds these, and what comes then is judged on others.
-#[must_use]
-pub fn judged_here() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
-}
-
 /// The authorizer and `grpc.health.v1`. Whoever serves it speaks HTTP/2.
 pub fn router<S: Store>(front: Arc<Front<S>>) -> Router {
     let (watch, health) = health::health(Arc::clone(&front.service));
@@ -75,7 +68,6 @@ pub fn router<S: Store>(front: Arc<Front<S>>) -> Router {
     });
     let authorizer = Arc::new(Authorizer {
         places: places.collect(),
-        here: Arc::new(Semaphore::new(judged_here())),
         front,
         _watch: watch,
     });
@@ -90,7 +82,6 @@ struct Authorizer<S> {
     front: Arc<Front<S>>,
     /// By gateway: a directory that one of them waits for keeps no other waiting.
     places: HashMap<String, Arc<Semaphore>>,
-    here: Arc<Semaphore>,
     _watch: health::Watch,
 }
 
@@ -165,26 +156,17 @@ impl<S: Store> Authorizer<S> {
         id: String,
     ) -> Result<CheckResponse, Unjudged> {
         let message = read(body).await?;
+        let stopping = || Unjudged::Fault("the host is stopping".to_owned());
         let places = self.places.get(&caller.gateway.name).cloned();
-        let places = places.unwrap_or_else(|| Arc::clone(&self.here));
-        let Ok(place) = places.acquire_owned().await else {
-            return Err(Unjudged::Fault("the host is stopping".into()));
-        };
+        let place = places.ok_or_else(stopping)?.acquire_owned().await;
+        let place = place.map_err(|_| stopping())?;
         // Apart from what waits for it: a store that does not answer must not keep the clock from being looked at.
         let span = tracing::Span::current();
-        let here = Arc::clone(&self.here).try_acquire_owned();
-        let judging = async move { self.judge(caller, message, &id).await }.instrument(span);
-        let judged = match here {
-            // The thread that has read the question goes on with it, while another looks at the clock.
-            Ok(here) => tokio::spawn(async move {
-                let _places = (place, here);
-                judging.await
-            }),
-            Err(_) => tokio::task::spawn_blocking(move || {
-                let _place = place;
-                tokio::runtime::Handle::current().block_on(judging)
-            }),
-        };
+        let judged = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            let judging = self.judge(caller, message, &id).instrument(span);
+            tokio::runtime::Handle::current().block_on(judging)
+        });
         judged
             .await
             .map_err(|error| Unjudged::Fault(error.to_string()))
