@@ -42,6 +42,10 @@ pub struct Name {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub [u8; 16]);
 
+/// The state of all that a store keeps, as far as it can be told at a glance: two that are equal are of the same state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark(pub [u32; 12]);
+
 /// How an account and one of its sessions stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
@@ -205,6 +209,12 @@ pub trait Store: Send + Sync + 'static {
         name: &Name,
         session: Option<&SessionId>,
     ) -> Result<Option<Standing>, StoreError>;
+
+    /// The state of all that is kept, from memory and without waiting: what was read since it was the same still holds. None
+    /// where that cannot be told, and everything has to be read again.
+    fn mark(&self) -> Option<Mark> {
+        None
+    }
 
     /// Who holds each of these digests in the tenant, in the same order; none where nobody does.
     fn holders(

@@ -2,7 +2,7 @@
 
 use super::{Service, StepError, audit};
 use crate::contract::{Claims, Context, Fact, Origin, Request, Verdict};
-use crate::store::{AccountId, Name, SessionEnd, SessionId, Standing, Store, StoreError};
+use crate::store::{AccountId, Mark, Name, SessionEnd, SessionId, Standing, Store, StoreError};
 
 impl<S: Store> Service<S> {
     /// Judges whether a session is enough for a request. Reads how the account and the session stand and nothing else,
@@ -101,5 +101,11 @@ impl<S: Store> Service<S> {
         session: Option<&SessionId>,
     ) -> Result<Option<Standing>, StoreError> {
         self.noted(self.store.standing(name, session))
+    }
+
+    /// While it is the same, what [`Service::standing`] answered since holds. Told from memory, without waiting.
+    #[must_use]
+    pub fn mark(&self) -> Option<Mark> {
+        self.store.mark()
     }
 }

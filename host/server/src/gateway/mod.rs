@@ -40,14 +40,14 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::from_fn;
 use cofactor_runtime::contract::{Claims, Denial, Origin, Request, StepUp, Verdict};
 use cofactor_runtime::service::{Service, StepError};
-use cofactor_runtime::store::{AccountId, Name, SessionId, Store, StoreError};
+use cofactor_runtime::store::{AccountId, Name, SessionId, Store};
 
 use crate::names::CanonicalName;
 use crate::{log, portal};
 use config::{Gateway, Gateways};
 use cookie::Cookie;
 use program::Programs;
-use session::{Pass, Question, Session, Sessions, instant_text};
+use session::{Kept, Pass, Question, Session, Sessions, instant_text};
 use site::{Address, Site};
 
 /// What gateways and portal share: the service, the gateways' configuration, the sessions.
@@ -96,9 +96,9 @@ impl<S: Store> Front<S> {
         let mut weaker = Judgement::None;
         for value in Cookie::Session.values(headers, &visit.target.site) {
             let question = Question::new(visit, value);
-            if let Some(pass) = self.sessions.pass(&question, self.service.now()?)
-                && self.holds(&name, &pass)?
-            {
+            // Before anything is read that it is to vouch for.
+            let mark = self.service.mark();
+            if let Some(pass) = self.held(&name, &question)? {
                 return Ok(Judgement::Pass {
                     pass,
                     renewed: None,
@@ -125,7 +125,11 @@ impl<S: Store> Front<S> {
                         continue;
                     };
                     let pass = Arc::new(pass);
-                    self.sessions.keep(question, Arc::clone(&pass));
+                    let kept = Kept {
+                        pass: Arc::clone(&pass),
+                        mark,
+                    };
+                    self.sessions.keep(question, kept);
                     return Ok(Judgement::Pass {
                         pass,
                         renewed: renewed.map(Box::new),
@@ -140,11 +144,41 @@ impl<S: Store> Front<S> {
         Ok(weaker)
     }
 
-    /// Whether account and session still stand as they did when the pass was given.
-    fn holds(&self, name: &Name, pass: &Pass) -> Result<bool, StoreError> {
+    /// A pass that was given and holds, as far as memory tells: nothing was changed in the store since account and
+    /// session were looked at. Waits for nobody.
+    #[must_use]
+    pub fn recall(&self, visit: &Visit<'_>, headers: &HeaderMap) -> Option<Arc<Pass>> {
+        let mark = self.service.mark()?;
+        let now = self.service.now().ok()?;
+        Cookie::Session
+            .values(headers, &visit.target.site)
+            .find_map(|value| self.sessions.pass(&Question::new(visit, value), now))
+            .filter(|kept| kept.mark == Some(mark))
+            .map(|kept| kept.pass)
+    }
+
+    /// A pass that was given, if account and session still stand as they did.
+    fn held(&self, name: &Name, question: &Question) -> Result<Option<Arc<Pass>>, StepError> {
+        let Some(kept) = self.sessions.pass(question, self.service.now()?) else {
+            return Ok(None);
+        };
+        let mark = self.service.mark();
+        if mark.is_some() && mark == kept.mark {
+            return Ok(Some(kept.pass));
+        }
+        let pass = kept.pass;
         let standing = self.service.standing(name, Some(&pass.session))?;
-        Ok(standing
-            .is_some_and(|standing| !standing.ended && standing.generation == pass.generation))
+        let holds = standing
+            .is_some_and(|standing| !standing.ended && standing.generation == pass.generation);
+        if !holds {
+            return Ok(None);
+        }
+        let kept = Kept {
+            pass: Arc::clone(&pass),
+            mark,
+        };
+        self.sessions.keep(*question, kept);
+        Ok(Some(pass))
     }
 
     /// The session that a request came with, judged or not, unless it was ended.

@@ -24,7 +24,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::config::Gateway;
-use super::session::{Pass, Question};
+use super::session::{Kept, Pass, Question};
 use super::{Front, Visit, pass};
 use crate::names::{CanonicalName, Names};
 
@@ -192,9 +192,7 @@ impl<S: Store> Front<S> {
         let name = visit.gateway.account(visit.user);
         // No cookie has this value: nobody knows the key.
         let question = Question::new(visit, &hex::encode(proof.0));
-        if let Some(pass) = self.sessions.pass(&question, self.service.now()?)
-            && self.holds(&name, &pass)?
-        {
+        if let Some(pass) = self.held(&name, &question)? {
             return Ok(Admission::Pass(pass));
         }
         if let Some(verified) = programs.get(&proof, self.service.now()?)
@@ -274,6 +272,7 @@ impl<S: Store> Front<S> {
     ) -> Result<Option<Admission>, StepError> {
         let name = visit.gateway.account(visit.user);
         let claims = &verified.claims;
+        let mark = self.service.mark();
         let verdict = self
             .service
             .authorize_program(&name, claims, visit.request())?;
@@ -283,7 +282,11 @@ impl<S: Store> Front<S> {
                 let Some(pass) = pass.map(Arc::new) else {
                     return Ok(None);
                 };
-                self.sessions.keep(question, Arc::clone(&pass));
+                let kept = Kept {
+                    pass: Arc::clone(&pass),
+                    mark,
+                };
+                self.sessions.keep(question, kept);
                 let kept = Verified {
                     until: passage.until,
                     ..verified.clone()

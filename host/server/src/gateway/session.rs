@@ -13,7 +13,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cofactor_runtime::contract::Claims;
 use cofactor_runtime::seal::SealedBox;
-use cofactor_runtime::store::SessionId;
+use cofactor_runtime::store::{Mark, SessionId};
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -98,13 +98,13 @@ impl Sessions {
 
     /// A pass whose time is not over. It holds if the account and the session still stand as they did.
     #[must_use]
-    pub fn pass(&self, question: &Question, now: u64) -> Option<Arc<Pass>> {
+    pub fn pass(&self, question: &Question, now: u64) -> Option<Kept> {
         self.passes.get(question, now)
     }
 
     /// Keeps a pass.
-    pub fn keep(&self, question: Question, pass: Arc<Pass>) {
-        self.passes.put(question, pass);
+    pub fn keep(&self, question: Question, kept: Kept) {
+        self.passes.put(question, kept);
     }
 }
 
@@ -166,6 +166,15 @@ pub struct Pass {
     pub verified: HeaderValue,
 }
 
+/// A pass, and how the store was marked before account and session were found to stand as it says.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// The pass.
+    pub pass: Arc<Pass>,
+    /// None where the store has no marks.
+    pub mark: Option<Mark>,
+}
+
 const SHARDS: usize = 16;
 const MOST_IN_SHARD: usize = 4096;
 
@@ -173,34 +182,34 @@ const MOST_IN_SHARD: usize = 4096;
 /// judgement for each of its sessions and nothing else.
 #[derive(Default)]
 struct Passes {
-    shards: [Mutex<HashMap<Question, Arc<Pass>>>; SHARDS],
+    shards: [Mutex<HashMap<Question, Kept>>; SHARDS],
 }
 
 impl Passes {
-    fn get(&self, question: &Question, now: u64) -> Option<Arc<Pass>> {
+    fn get(&self, question: &Question, now: u64) -> Option<Kept> {
         let mut shard = self
             .shard(question)?
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let pass = shard.get(question)?;
-        if now < pass.until {
-            return Some(Arc::clone(pass));
+        let kept = shard.get(question)?;
+        if now < kept.pass.until {
+            return Some(kept.clone());
         }
         shard.remove(question);
         None
     }
 
-    fn put(&self, question: Question, pass: Arc<Pass>) {
+    fn put(&self, question: Question, kept: Kept) {
         if let Some(shard) = self.shard(&question) {
             let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
             if shard.len() >= MOST_IN_SHARD {
                 shard.clear();
             }
-            shard.insert(question, pass);
+            shard.insert(question, kept);
         }
     }
 
-    fn shard(&self, question: &Question) -> Option<&Mutex<HashMap<Question, Arc<Pass>>>> {
+    fn shard(&self, question: &Question) -> Option<&Mutex<HashMap<Question, Kept>>> {
         self.shards.get(usize::from(question.0.first()? % 16))
     }
 }
@@ -347,7 +356,7 @@ pub(crate) mod tests {
         };
         let here = Some("192.0.2.1");
         let question = ask("one", here, "GET", "https://a.example/x?y");
-        sessions.keep(question, Arc::clone(&pass));
+        sessions.keep(question, Kept { pass, mark: None });
         assert!(sessions.pass(&question, 99).is_some());
         let other_query = ask("one", here, "GET", "https://a.example/x?z");
         assert!(sessions.pass(&other_query, 99).is_some());

@@ -36,7 +36,7 @@ use tracing::Instrument as _;
 use super::Front;
 use super::caller::{Caller, CallerError};
 use super::config::Kind;
-use super::forward_auth::{Answer, closed, decide, refusal};
+use super::forward_auth::{Answer, closed, identified, judged, recalled, refusal};
 use crate::log;
 use message::{CheckRequest, CheckResponse};
 use question::Question;
@@ -160,30 +160,39 @@ impl<S: Store> Authorizer<S> {
         let places = self.places.get(&caller.gateway.name).cloned();
         let place = places.ok_or_else(stopping)?.acquire_owned().await;
         let place = place.map_err(|_| stopping())?;
+        let question = match Question::read(message) {
+            Ok(question) => question,
+            Err(error) => {
+                let answer = refusal(Some(&caller), error);
+                return Ok(reply(&answer, &HeaderMap::new(), &id));
+            }
+        };
+        let caller = Caller {
+            address: question.address(&caller.gateway.proxies),
+            ..caller
+        };
+        let Question { asked, headers, .. } = question;
+        let identity = match identified(&self.front, &caller, &asked, &headers).await {
+            Ok(identity) => identity,
+            Err(answer) => return Ok(reply(&answer, &headers, &id)),
+        };
+        let known = identity.as_ref();
+        if let Some(answer) =
+            known.and_then(|known| recalled(&self.front, &caller, &asked, &headers, known))
+        {
+            return Ok(reply(&answer, &headers, &id));
+        }
         // Apart from what waits for it: a store that does not answer must not keep the clock from being looked at.
         let span = tracing::Span::current();
-        let judged = tokio::task::spawn_blocking(move || {
+        let answered = tokio::task::spawn_blocking(move || {
             let _place = place;
-            let judging = self.judge(caller, message, &id).instrument(span);
-            tokio::runtime::Handle::current().block_on(judging)
+            let judging = judged(&self.front, &caller, &asked, &headers, identity.as_ref());
+            let answer = tokio::runtime::Handle::current().block_on(judging.instrument(span));
+            reply(&answer, &headers, &id)
         });
-        judged
+        answered
             .await
             .map_err(|error| Unjudged::Fault(error.to_string()))
-    }
-
-    async fn judge(&self, caller: Caller, message: CheckRequest, id: &str) -> CheckResponse {
-        match Question::read(message) {
-            Err(error) => reply(&refusal(Some(&caller), error), &HeaderMap::new(), id),
-            Ok(question) => {
-                let caller = Caller {
-                    address: question.address(&caller.gateway.proxies),
-                    ..caller
-                };
-                let answer = decide(&self.front, &caller, &question.asked, &question.headers).await;
-                reply(&answer, &question.headers, id)
-            }
-        }
     }
 }
 

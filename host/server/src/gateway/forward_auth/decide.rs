@@ -11,9 +11,10 @@ use super::closed::{closed, failure};
 use super::{Answer, challenge};
 use crate::gateway::caller::{Caller, CallerError};
 use crate::gateway::config::AmbiguousPaths;
-use crate::gateway::first_factor::IdentityError;
+use crate::gateway::first_factor::{Identity, IdentityError};
 use crate::gateway::program::{self, Admission, Credentials};
 use crate::gateway::{Front, Judgement, Visit};
+use crate::names::CanonicalName;
 use crate::portal;
 
 /// What `caller` is to do with a request for `asked` that came with `headers`: the client's own, and what its gateway
@@ -27,37 +28,65 @@ pub async fn decide<S: Store>(
     asked: &Asked,
     headers: &HeaderMap,
 ) -> Answer {
-    if let Err(error) = admitted(caller, asked) {
-        return refusal(Some(caller), error);
+    match identified(front, caller, asked, headers).await {
+        Ok(identity) => judged(front, caller, asked, headers, identity.as_ref()).await,
+        Err(answer) => answer,
     }
-    let now = match front.service.now() {
-        Ok(now) => now,
-        Err(error) => return failure(front, &caller.gateway, &error.into()),
-    };
-    let identity = match caller.identity(&front.gateways, headers, now).await {
-        Ok(Some(identity)) => identity,
-        Ok(None) if caller.gateway.app_passwords => {
-            return of_program(front, caller, asked, headers).await;
-        }
-        Ok(None) => {
+}
+
+/// Who asks, by the first factor; none for a program, which shows a password instead. An answer where the request ends here.
+/// Does not wait for the store.
+///
+/// # Errors
+/// The answer.
+pub(crate) async fn identified<S: Store>(
+    front: &Front<S>,
+    caller: &Caller,
+    asked: &Asked,
+    headers: &HeaderMap,
+) -> Result<Option<Identity>, Answer> {
+    admitted(caller, asked).map_err(|error| refusal(Some(caller), error))?;
+    let now = front.service.now();
+    let now = now.map_err(|error| failure(front, &caller.gateway, &error.into()))?;
+    match caller.identity(&front.gateways, headers, now).await {
+        Ok(None) if !caller.gateway.app_passwords => {
             // The first factor comes first: there is nobody to ask for a second one.
             tracing::info!(gateway = caller.gateway.name, "no first factor");
-            return first_factor_missing(caller);
+            Err(first_factor_missing(caller))
         }
+        Ok(identity) => Ok(identity),
         Err(error @ IdentityError::Unavailable(_)) => {
             let (gateway, answer) = (&caller.gateway, Answer::Overloaded);
-            return closed(front, gateway, "first-factor", &error, answer);
+            Err(closed(front, gateway, "first-factor", &error, answer))
         }
-        Err(error) => return refusal(Some(caller), error.into()),
+        Err(error) => Err(refusal(Some(caller), error.into())),
+    }
+}
+
+/// The answer that memory has, to whom [`identified`] names: a pass that holds. Waits for nobody.
+pub(crate) fn recalled<S: Store>(
+    front: &Front<S>,
+    caller: &Caller,
+    asked: &Asked,
+    headers: &HeaderMap,
+    identity: &Identity,
+) -> Option<Answer> {
+    let pass = front.recall(&visit(caller, asked, &identity.user), headers)?;
+    Some(Answer::Allowed { pass, cookie: None })
+}
+
+/// The answer to whom [`identified`] names. Waits for the store, on the thread that it is called on.
+pub(crate) async fn judged<S: Store>(
+    front: &Front<S>,
+    caller: &Caller,
+    asked: &Asked,
+    headers: &HeaderMap,
+    identity: Option<&Identity>,
+) -> Answer {
+    let Some(Identity { user, .. }) = identity else {
+        return of_program(front, caller, asked, headers).await;
     };
-    let user = &identity.user;
-    let visit = Visit {
-        gateway: &caller.gateway,
-        user,
-        target: &asked.target,
-        method: asked.method,
-        address: caller.address.as_deref(),
-    };
+    let visit = visit(caller, asked, user);
     match front.judge(&visit, headers) {
         Ok(Judgement::Pass { pass, renewed }) => Answer::Allowed {
             cookie: renewed.and_then(|session| {
@@ -106,13 +135,7 @@ async fn of_program<S: Store>(
     let Some(credentials) = Credentials::shown(headers, &front.gateways.names) else {
         return unknown();
     };
-    let visit = Visit {
-        gateway,
-        user: &credentials.user,
-        target: &asked.target,
-        method: asked.method,
-        address: caller.address.as_deref(),
-    };
+    let visit = visit(caller, asked, &credentials.user);
     match front.admit(&visit, &credentials).await {
         Ok(Admission::Pass(pass)) => Answer::Allowed { pass, cookie: None },
         Ok(Admission::StepUp(needed)) => Answer::SecondFactorMissing {
@@ -128,6 +151,16 @@ async fn of_program<S: Store>(
             unknown()
         }
         Err(error) => failure(front, &caller.gateway, &error),
+    }
+}
+
+fn visit<'a>(caller: &'a Caller, asked: &'a Asked, user: &'a CanonicalName) -> Visit<'a> {
+    Visit {
+        gateway: &caller.gateway,
+        user,
+        target: &asked.target,
+        method: asked.method,
+        address: caller.address.as_deref(),
     }
 }
 

@@ -46,6 +46,7 @@ use crate::log;
 use asked::Asked;
 pub use closed::closed;
 pub use decide::{decide, refusal};
+pub(crate) use decide::{identified, judged, recalled};
 
 /// Who was let in.
 pub const REMOTE_USER: HeaderName = HeaderName::from_static("remote-user");

@@ -14,6 +14,7 @@ mod chain;
 mod counts;
 mod inspect;
 mod keeper;
+mod mark;
 mod number;
 mod open;
 mod outbox;
@@ -25,17 +26,18 @@ mod writer;
 mod tests;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use cofactor_runtime::store::{
-    AccountId, Commit, Committed, Load, Name, Query, SessionEnd, SessionId, Standing, Store,
+    AccountId, Commit, Committed, Load, Mark, Name, Query, SessionEnd, SessionId, Standing, Store,
     StoreError,
 };
 use rusqlite::{ErrorCode, ffi};
 
 use apply::Work;
 use keeper::Keeper;
+use mark::Marks;
 use read::Readers;
 use writer::Writer;
 
@@ -50,6 +52,8 @@ pub struct EmbeddedStore {
     readers: Readers,
     writer: Writer,
     keeper: Keeper,
+    /// None after it was closed.
+    marks: RwLock<Option<Marks>>,
     anchor: PathBuf,
     epoch: u64,
     findings: Vec<Finding>,
@@ -63,6 +67,7 @@ impl EmbeddedStore {
         self.writer.stop();
         self.keeper.stop();
         self.readers.close();
+        *self.marks.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// How many transactions were made durable since it was opened: one sync each, shared by the commits in it.
@@ -271,6 +276,11 @@ impl Store for EmbeddedStore {
     ) -> Result<Option<Standing>, StoreError> {
         self.readers
             .snapshot(|connection| read::standing(connection, name, session))
+    }
+
+    fn mark(&self) -> Option<Mark> {
+        let marks = self.marks.read().unwrap_or_else(PoisonError::into_inner);
+        marks.as_ref()?.read()
     }
 
     fn holders(

@@ -4,15 +4,16 @@ use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, RwLock};
 
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::anchor::Anchor;
 use super::chain::{Facts, Head};
 use super::keeper::{self, Keeper, Kept};
+use super::mark::Marks;
 use super::number::whole;
 use super::read::Readers;
 use super::writer::{Writer, sync_folder};
@@ -165,6 +166,7 @@ impl EmbeddedStore {
             readers: Readers::new(options.path.clone()),
             writer: writer.map_err(thread)?,
             keeper: keeper.map_err(thread)?,
+            marks: RwLock::new(Marks::of(&options.path)?),
             anchor: options.anchor.clone(),
             epoch: anchor.epoch,
             findings,
