@@ -27,6 +27,8 @@ pub struct Site {
     pub proof: Proof,
     /// How long Envoy waits for an answer. None: as long as a busy machine may need, and not as the page has it.
     pub timeout: Option<&'static str>,
+    /// Envoy's threads that answer. None: two.
+    pub workers: Option<u8>,
     /// Further keys of the `[[gateway]]`.
     pub gateway: String,
     /// Further tables of cofactor.toml.
@@ -136,7 +138,7 @@ impl Envoy {
                 .arg(folder.path().join("envoy.yaml"))
                 .args([
                     "--concurrency",
-                    "2",
+                    &site.workers.unwrap_or(2).to_string(),
                     "--disable-hot-restart",
                     "-l",
                     "warning",

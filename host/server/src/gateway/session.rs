@@ -2,8 +2,9 @@
 //!
 //! A cookie opens only for the gateway, or those that share sessions, and the tenant, issuer and user that it was made for:
 //! these are what the seal is bound to, so that one user's session under another's first factor is no session at all. The claims are judged by the
-//! component, and every request asks the store how account and session stand, so that a session that was revoked or signed
-//! out ends with the next request, at every host of the store. A pass is kept for as long as the component allowed.
+//! component, and at every request the store says how account and session stand, or that nothing was changed since it was
+//! asked, so that a session that was revoked or signed out ends with the next request, at every host of the store. A pass
+//! is kept for as long as the component allowed.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

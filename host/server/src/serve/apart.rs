@@ -2,20 +2,26 @@
 //! must not keep a clock from being looked at.
 
 use std::future::Future;
+use std::num::NonZero;
+use std::thread::available_parallelism;
 
 use tokio::runtime::{Builder, EnterGuard, Runtime};
 use tokio::task::JoinHandle;
 
-/// Enough for one that only hands questions on.
-const THREADS: usize = 2;
+/// One for so many cores: what they do takes microseconds, and one that has to wake another takes longer.
+const CORES_EACH: usize = 4;
+/// At most.
+const MOST: usize = 8;
 
 /// The threads. Whoever drops it waits for nobody.
 pub(super) struct Apart(Option<Runtime>);
 
 impl Apart {
     pub(super) fn new() -> std::io::Result<Self> {
+        let cores = available_parallelism().map_or(1, NonZero::get);
+        let threads = cores.div_ceil(CORES_EACH).min(MOST);
         let runtime = Builder::new_multi_thread()
-            .worker_threads(THREADS)
+            .worker_threads(threads)
             .thread_name("grpc")
             .enable_all()
             .build()?;

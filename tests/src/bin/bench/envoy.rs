@@ -45,6 +45,8 @@ pub(super) fn figures(quick: bool) -> anyhow::Result<Vec<Figure>> {
             edits,
             // What is printed: an answer that comes later is an error, and no error is accepted below.
             timeout: Some("0.2s"),
+            // One for each of the threads that take turns on two cores: client, Envoy, host.
+            workers: Some(1),
             ..Site::default()
         })
     };
