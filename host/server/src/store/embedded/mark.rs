@@ -99,6 +99,7 @@ mod tests {
     fn a_mark_changes_with_every_commit_and_with_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store");
+        std::fs::write(&path, "").unwrap();
         let mut writer = schema::writer(&path).unwrap();
         schema::migrate(&mut writer, &path).unwrap();
         let marks = Marks::of(&path).unwrap().unwrap();
